@@ -1,0 +1,84 @@
+"""Which agent binaries can be had: the controller's own storage, then the streams.
+
+Source: the Juju upgrade specification, sections C.4, I.4 and I.5.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
+
+from jujulab_core.version import Binary, Number
+
+NO_BINARIES = "no agent binaries available"
+NO_MATCHING_BINARIES = "no matching agent binaries available"
+
+RELEASED = "released"
+
+_FALLBACKS = {
+    RELEASED: (RELEASED,),
+    "proposed": ("proposed", RELEASED),
+    "devel": ("devel", "proposed", RELEASED),
+    "testing": ("testing", "devel", "proposed", RELEASED),
+}
+
+
+def streams_searched(stream: str, version: Number | None = None, *, development: bool = False) -> tuple[str, ...]:
+    """The streams that one request looks in, the preferred one first (section I.4).
+
+    Args:
+        stream: The stream in force; empty means ``released``. A word that Juju does not know has no fallback.
+        version: The exact version that agents and bootstrap ask for; None for the search of an upgrade command.
+        development: The old model config key of that name.
+    """
+    stream = stream or RELEASED
+    if stream == RELEASED and (development or (version is not None and version.is_development)):
+        return _FALLBACKS["devel"]
+    return _FALLBACKS.get(stream, (stream,))
+
+
+@dataclass(frozen=True, slots=True)
+class Availability:
+    """The answer to a search.
+
+    Attributes:
+        binaries: What was found; each of them once, in the order of the preferred sources.
+        error: Juju's words where nothing was found, else empty.
+    """
+
+    binaries: tuple[Binary, ...]
+    error: str = ""
+
+    @property
+    def versions(self) -> tuple[Number, ...]:
+        """The versions found, ascending. One series or arch is enough for a version to count (section C.4)."""
+        return tuple(sorted({binary.number for binary in self.binaries}))
+
+
+def find(
+    storage: Collection[Binary],
+    streams: Mapping[str, Collection[Binary]] | None,
+    searched: Iterable[str],
+    matches: Callable[[Binary], bool],
+) -> Availability:
+    """Merges the controller's storage and the streams (section C.4).
+
+    A binary in storage hides the same one in a stream, and one in a preferred stream hides that of a later one. Where
+    storage has a match, a failure of the streams is silently ignored.
+
+    Args:
+        storage: What the model's catalogue and the controller model's hold.
+        streams: By stream what the metadata lists; None where no metadata could be read.
+        searched: The streams to look in, see `streams_searched`.
+        matches: Which binaries are looked for, see `of_major`.
+    """
+    listed = [binary for stream in searched for binary in (streams or {}).get(stream, ())]
+    found = tuple(dict.fromkeys(binary for binary in (*storage, *listed) if matches(binary)))
+    if found:
+        return Availability(found)
+    return Availability((), NO_MATCHING_BINARIES if listed else NO_BINARIES)
+
+
+def of_major(major: int, minor: int = -1) -> Callable[[Binary], bool]:
+    """Matches the binaries of a major version, and of one minor version unless that is -1."""
+    return lambda binary: binary.number.major == major and minor in (-1, binary.number.minor)

@@ -1,0 +1,51 @@
+"""What Juju says around an upgrade, where the words need no facts.
+
+Source: the Juju upgrade specification, sections D.2 (notes), D.3 and D.5.
+"""
+
+from __future__ import annotations
+
+from jujulab_core.rules.facts import BLOCKED, IN_PROGRESS
+
+_HINTS = {
+    IN_PROGRESS: (
+        "",
+        "Please wait for the upgrade to complete or if there was a problem with",
+        "the last upgrade that has been resolved, consider running the",
+        "upgrade-model command with the --reset-previous-upgrade option.",
+    ),
+    BLOCKED: (
+        "All operations that change model have been disabled for the current model.",
+        "To enable changes, run",
+        "",
+        "    juju enable-command all",
+        "",
+    ),
+}
+
+# Printed on stdout, with no newline at its end.
+RESET_PROMPT = """
+WARNING! using --reset-previous-upgrade when an upgrade is in progress
+will cause the upgrade to fail. Only use this option to clear an
+incomplete upgrade where the root cause has been resolved.
+
+Continue [y/N]? """
+
+RESET_DECLINED = "previous upgrade not reset and no new upgrade triggered"
+
+# `model-config agent-version=X` and friends: the client's own refusal, then the server's. The doubled quote is
+# Juju's.
+SET_BY_HAND_CLIENT = '"agent-version"" must be set via "upgrade-model"'
+SET_BY_HAND_SERVER = "agent-version cannot be changed"
+RESET_BY_HAND = '"agent-version" cannot be reset'
+SET_DEFAULT = "agent-version cannot have a default value"
+
+
+def hint_for(code: str) -> tuple[str, ...]:
+    """The lines that an upgrade command prints on stderr after an error with this code; none for most."""
+    return _HINTS.get(code, ())
+
+
+def reset_confirmed(answer: str) -> bool:
+    """Whether an answer to `RESET_PROMPT` means yes; the end of input is an empty answer."""
+    return answer.strip().lower() in ("y", "yes")

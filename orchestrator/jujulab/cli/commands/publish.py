@@ -1,0 +1,91 @@
+"""``publish``."""
+
+from __future__ import annotations
+
+import re
+
+import click
+
+from jujulab.cli import output
+from jujulab.cli.framework import juju_command
+from jujulab.cli.options import controller_option
+from jujulab.cli.steps import steps
+from jujulab_core.errors import UsageError
+from jujulab_core.version import Number
+
+_UNITS = {"": 1, "B": 1, "kB": 10**3, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
+
+
+@juju_command(
+    examples=[
+        ("A release:", "jujulab publish 2.6.10"),
+        ("A release candidate of a realistic size:", "jujulab publish 2.7-rc1 --stream proposed --size 30MB"),
+        ("A bad release, on purpose:", "jujulab publish 2.6.11 --defect crash-on-start"),
+    ],
+    see_also=["streams", "upgrade-model"],
+)
+@click.argument("versions", nargs=-1, required=True)
+@controller_option
+@click.option(
+    "--stream",
+    type=click.Choice(["released", "proposed", "devel", "testing"]),
+    default="released",
+    show_default=True,
+    help="Stream to offer them in.",
+)
+@click.option("--series", default="", metavar="S,..", help="Series of the binaries' names.")
+@click.option(
+    "--arch", default="", metavar="A,..", help="Architectures of the binaries' names. By default this host's."
+)
+@click.option("--size", default="0", metavar="SIZE", help="Pad each tarball to a size, such as 30MB.")
+@click.option("--defect", default="", metavar="KIND", help="Build a fault in; the kinds are below.")
+def command(
+    versions: tuple[str, ...], controller: str | None, stream: str, series: str, arch: str, size: str, defect: str
+) -> None:
+    """Build agent binaries and put them, signed, on the lab's internet.
+
+    The version is in the code that runs: an agent of 2.6.10 says so because it runs from that tarball. The same
+    input gives the same bytes. Defects are `crash-on-start`, `crash-after=SECONDS`, `hang-on-start`,
+    `fail-upgrade-step`, `never-ready` and `wrong-version`.
+    """
+    from jujulab.lab import publish
+    from jujulab.lab.engine import Engine
+    from jujulab.lab.provision import lab_of
+    from jujulab.session import controller_name
+
+    numbers = [Number.parse(version) for version in versions]
+    bytes_wanted = parse_size(size)
+    name = controller_name(controller)
+    with Engine() as engine, steps() as report:
+        lab = lab_of(engine, name)
+        report(f'building {", ".join(map(str, numbers))} for the internet of lab "{lab}"')
+        published = publish.publish(
+            engine,
+            lab,
+            numbers,
+            stream=stream,
+            series=_split(series),
+            arches=_split(arch),
+            size=bytes_wanted,
+            defect=defect,
+        )
+    for entry in published:
+        output.data(f"{entry['binary']} {entry['stream']} {entry['size']} {entry['sha256']}")
+
+
+def parse_size(text: str) -> int:
+    """Bytes of a size such as ``30MB`` or ``1.5MiB``.
+
+    Raises:
+        UsageError: It is not a size.
+    """
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([A-Za-z]*)", text.strip())
+    if not match or match[2] not in _UNITS:
+        raise UsageError(
+            f'"{text}" is not a size: write a number and one of {", ".join(unit for unit in _UNITS if unit)}'
+        )
+    return int(float(match[1]) * _UNITS[match[2]])
+
+
+def _split(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())

@@ -1,0 +1,26 @@
+"""``start``."""
+
+from __future__ import annotations
+
+import click
+
+from jujulab.cli import output
+from jujulab.cli.framework import juju_command
+from jujulab.cli.steps import steps
+
+
+@juju_command(examples=[("Start the only lab again:", "jujulab start")], see_also=["stop", "up", "labs"])
+@click.argument("lab", required=False)
+@click.option("--timeout", type=click.FloatRange(1), default=300, show_default=True, help="Seconds for the whole.")
+def command(lab: str | None, timeout: float) -> None:
+    """Start a stopped lab again, with everything that it had.
+
+    The command returns when every agent has logged in.
+    """
+    from jujulab.lab import lifecycle
+    from jujulab.lab.engine import Engine
+
+    with Engine() as engine, steps() as report:
+        chosen = lifecycle.choose(engine, lab)
+        lifecycle.start(engine, chosen, timeout, report)
+    output.info(f'lab "{chosen}" is up again')

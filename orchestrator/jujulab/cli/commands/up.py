@@ -1,0 +1,74 @@
+"""``up``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from jujulab.cli import output
+from jujulab.cli.framework import juju_command
+from jujulab.cli.steps import steps
+from jujulab.lab import labfile
+from jujulab_core.errors import UsageError
+
+
+@juju_command(
+    examples=[
+        ("A controller and three machines:", "jujulab up"),
+        ("What a file describes:", "jujulab up demo.yaml"),
+        (
+            "Five machines with a unit each, on an older version:",
+            "jujulab up --agent-version 2.6.4 --machines 5 --units 5",
+        ),
+    ],
+    see_also=["status", "labs", "down", "doctor"],
+)
+@click.argument("file", required=False, type=click.Path(path_type=Path))
+@click.option("--name", metavar="LAB", help="Name of the lab. By default `lab`.")
+@click.option("--controller", metavar="NAME", help="Name of the controller. By default the lab's name.")
+@click.option("--agent-version", metavar="VERSION", help=f"Version to start on. By default {labfile.DEFAULT_VERSION}.")
+@click.option("--machines", type=click.IntRange(0, 1000), help="Machines of the model `default`. By default 3.")
+@click.option(
+    "--units", type=click.IntRange(0, 1000), help="Units of an application `ubuntu` on them. By default none."
+)
+@click.option("--timeout", type=click.FloatRange(1), default=600, show_default=True, help="Seconds for the whole.")
+def command(
+    file: Path | None,
+    name: str | None,
+    controller: str | None,
+    agent_version: str | None,
+    machines: int | None,
+    units: int | None,
+    timeout: float,
+) -> None:
+    """Make a lab, or bring an existing one to what is described.
+
+    A lab is a controller, the machines of its models, an orchestrator that carries out upgrades, and a server that
+    plays the internet. It is described by a lab file or by the options, not by both. What is there already is left
+    alone and what is missing is added, so an interrupted `up` goes on when it is run again. The command returns when
+    every agent has logged in.
+    """
+    from jujulab.lab.up import bring_up
+
+    flags = (name, controller, agent_version, machines, units)
+    if file is not None and any(flag is not None for flag in flags):
+        raise UsageError("give a lab file or options that describe a lab, not both")
+    if file is not None:
+        spec = labfile.read(file)
+    else:
+        spec = labfile.from_flags(
+            name or "lab",
+            controller or "",
+            agent_version or labfile.DEFAULT_VERSION,
+            3 if machines is None else machines,
+            units or 0,
+        )
+    with steps() as report:
+        bring_up(spec, report, timeout)
+    output.info(f'lab "{spec.name}" is up: controller "{spec.controller}", {_count(spec.machine_count)}')
+    output.info("Next: jujulab status")
+
+
+def _count(machines: int) -> str:
+    return "1 machine" if machines == 1 else f"{machines} machines"

@@ -1,0 +1,1 @@
+"""A lab: the containers, networks and secrets of one controller and its models."""

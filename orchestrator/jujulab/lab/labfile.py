@@ -1,0 +1,275 @@
+"""The lab file: what a lab shall look like.
+
+Reading is strict: an unknown key, a wrong type or an impossible value is named with its line and its key, and
+nothing is made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+import yaml
+
+from jujulab.lab.names import check_name
+from jujulab_core import tags
+from jujulab_core.errors import UsageError
+from jujulab_core.version import Number
+
+_T = TypeVar("_T")
+
+STREAM_NAMES = ("released", "proposed", "devel", "testing")
+DEFAULT_VERSION = "2.6.4"
+DEFAULT_SERIES = "bionic"
+
+
+@dataclass(frozen=True)
+class ApplicationSpec:
+    """An application of a model: how many units, and which subordinates ride along."""
+
+    name: str
+    units: int = 1
+    subordinates: tuple[str, ...] = ()
+    charm: str = ""
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """A model: its agents' version, its machines, its applications."""
+
+    name: str
+    agent_version: Number
+    machines: int = 0
+    series: str = DEFAULT_SERIES
+    applications: tuple[ApplicationSpec, ...] = ()
+
+
+@dataclass(frozen=True)
+class LabSpec:
+    """A whole lab, as the file or the flags of ``up`` describe it.
+
+    Attributes:
+        name: The lab's name.
+        controller: The controller's name; the one thing that ``-m CONTROLLER:MODEL`` knows.
+        agent_version: The controller's agent version.
+        api_port: The port on the host's loopback; 0 for the first free one from 17070 on.
+        streams: Versions to publish, by stream.
+        models: The hosted models.
+    """
+
+    name: str
+    controller: str
+    agent_version: Number
+    api_port: int = 0
+    streams: Mapping[str, tuple[Number, ...]] = field(default_factory=dict)
+    models: tuple[ModelSpec, ...] = ()
+
+    @property
+    def machine_count(self) -> int:
+        """Machines of all hosted models, without the controller."""
+        return sum(model.machines for model in self.models)
+
+    def published(self) -> dict[str, tuple[Number, ...]]:
+        """What the internet must offer: the file's streams, and each version that something starts on."""
+        streams = {name: list(versions) for name, versions in self.streams.items()}
+        listed = {version for versions in streams.values() for version in versions}
+        for version in [self.agent_version, *(model.agent_version for model in self.models)]:
+            if version not in listed:
+                streams.setdefault("released", []).append(version)
+                listed.add(version)
+        return {name: tuple(sorted(versions)) for name, versions in streams.items()}
+
+
+def from_flags(name: str, controller: str, version: str, machines: int, units: int) -> LabSpec:
+    """The lab that ``up`` makes without a file: a model ``default`` and, with units, an application ``ubuntu``."""
+    number = Number.parse(version)
+    applications = (ApplicationSpec("ubuntu", units),) if units else ()
+    model = ModelSpec("default", number, max(machines, 1 if units else 0), DEFAULT_SERIES, applications)
+    return LabSpec(check_name(name), check_name(controller or name, "controller name"), number, models=(model,))
+
+
+def read(path: Path) -> LabSpec:
+    """Reads a lab file.
+
+    Raises:
+        UsageError: It cannot be read, or something in it is wrong; the message names the line and the key.
+    """
+    try:
+        text = path.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise UsageError(f"cannot read the lab file {path}: {reason}") from error
+    return parse(text, str(path))
+
+
+def parse(text: str, source: str) -> LabSpec:
+    """Reads a lab file's text; `source` is its name in messages. Raises as :func:`read` does."""
+    try:
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f"line {mark.line + 1}" if mark else "somewhere"
+        problem = getattr(error, "problem", None) or "it is not YAML"
+        raise UsageError(f"{source}, {where}: {problem}") from error
+    if root is None:
+        raise UsageError(f"{source} is empty: a lab file needs at least 'lab: NAME'")
+    return _Reader(source).lab(root)
+
+
+class _Reader:
+    """Walks the YAML nodes, which know their lines."""
+
+    def __init__(self, source: str) -> None:
+        self._source = source
+
+    def lab(self, root: yaml.Node) -> LabSpec:
+        top = self._map(root, "", {"lab", "controller", "streams", "models", "users", "rollout"})
+        if "lab" not in top:
+            raise self._wrong(root, "lab", "is missing: it names the lab")
+        name = self._checked(top["lab"], "lab", check_name)
+        controller = self._map(top.get("controller"), "controller", {"name", "agent-version", "api-port"})
+        version = Number.parse(DEFAULT_VERSION)
+        if "agent-version" in controller:
+            version = self._checked(controller["agent-version"], "controller.agent-version", Number.parse)
+        spec = LabSpec(
+            name=name,
+            controller=self._checked(
+                controller.get("name"),
+                "controller.name",
+                lambda text: check_name(text, "controller name"),
+                name,
+            ),
+            agent_version=version,
+            api_port=self._count(controller.get("api-port"), "controller.api-port", 0, 65535),
+            streams=self._streams(top.get("streams")),
+            models=self._models(top.get("models"), version),
+        )
+        self._consistent(spec, top.get("models"))
+        return spec
+
+    def _streams(self, node: yaml.Node | None) -> dict[str, tuple[Number, ...]]:
+        streams = {}
+        for name, versions in self._map(node, "streams", set(STREAM_NAMES)).items():
+            key = f"streams.{name}"
+            streams[name] = tuple(
+                self._checked(item, f"{key}[{at}]", Number.parse) for at, item in enumerate(self._list(versions, key))
+            )
+        return streams
+
+    def _models(self, node: yaml.Node | None, version: Number) -> tuple[ModelSpec, ...]:
+        models = []
+        for name, value in self._map(node, "models").items():
+            key = f"models.{name}"
+            if name == "controller":
+                raise self._wrong(value, key, "cannot be described: the model 'controller' is always there")
+            if not tags.MODEL_RE.fullmatch(name):
+                raise self._wrong(value, key, "is not a valid model name: use a-z, 0-9 and '-'")
+            entry = self._map(value, key, {"agent-version", "machines", "applications", "series"})
+            series = self._checked(entry.get("series"), f"{key}.series", str, DEFAULT_SERIES)
+            machines = entry.get("machines")
+            if isinstance(machines, yaml.MappingNode):
+                fields = self._map(machines, f"{key}.machines", {"count", "series"})
+                count = self._count(fields.get("count"), f"{key}.machines.count", 0, 1000)
+                series = self._checked(fields.get("series"), f"{key}.machines.series", str, series)
+            else:
+                count = self._count(machines, f"{key}.machines", 0, 1000)
+            models.append(
+                ModelSpec(
+                    name=name,
+                    agent_version=self._checked(
+                        entry.get("agent-version"), f"{key}.agent-version", Number.parse, version
+                    ),
+                    machines=count,
+                    series=series,
+                    applications=self._applications(entry.get("applications"), key),
+                )
+            )
+        return tuple(models)
+
+    def _applications(self, node: yaml.Node | None, model_key: str) -> tuple[ApplicationSpec, ...]:
+        applications = []
+        for name, value in self._map(node, f"{model_key}.applications").items():
+            key = f"{model_key}.applications.{name}"
+            if not tags.APPLICATION_RE.fullmatch(name):
+                raise self._wrong(value, key, "is not a valid application name")
+            entry = self._map(value, key, {"units", "subordinates", "charm"})
+            subordinates = tuple(
+                self._checked(item, f"{key}.subordinates[{at}]", self._application_name)
+                for at, item in enumerate(self._list(entry.get("subordinates"), f"{key}.subordinates"))
+            )
+            units = self._count(entry.get("units"), f"{key}.units", 0, 1000, default=1)
+            charm = self._checked(entry.get("charm"), f"{key}.charm", str, "")
+            applications.append(ApplicationSpec(name, units, subordinates, charm))
+        return tuple(applications)
+
+    def _consistent(self, spec: LabSpec, node: yaml.Node | None) -> None:
+        names = self._map(node, "models")
+        for model in spec.models:
+            key = f"models.{model.name}"
+            if model.agent_version > spec.agent_version:
+                raise self._wrong(
+                    names[model.name],
+                    f"{key}.agent-version",
+                    f"is {model.agent_version}, above the controller's {spec.agent_version}",
+                )
+            if not model.machines and any(application.units for application in model.applications):
+                raise self._wrong(names[model.name], f"{key}.machines", "is 0, but there are units to place")
+
+    @staticmethod
+    def _application_name(text: str) -> str:
+        if not tags.APPLICATION_RE.fullmatch(text):
+            raise UsageError("is not a valid application name")
+        return text
+
+    def _map(self, node: yaml.Node | None, key: str, known: set[str] | None = None) -> dict[str, yaml.Node]:
+        if node is None or (isinstance(node, yaml.ScalarNode) and node.tag.endswith(":null")):
+            return {}
+        if not isinstance(node, yaml.MappingNode):
+            raise self._wrong(node, key, "must be a map of keys and values")
+        found: dict[str, yaml.Node] = {}
+        for name_node, value in node.value:
+            name = str(name_node.value)
+            full = f"{key}.{name}" if key else name
+            if known is not None and name not in known:
+                raise self._wrong(name_node, full, f"is not known here; known are {', '.join(sorted(known))}")
+            if name in found:
+                raise self._wrong(name_node, full, "is there twice")
+            found[name] = value
+        return found
+
+    def _list(self, node: yaml.Node | None, key: str) -> list[yaml.Node]:
+        if node is None:
+            return []
+        if not isinstance(node, yaml.SequenceNode):
+            raise self._wrong(node, key, "must be a list, such as [2.6.4, 2.6.5]")
+        return list(node.value)
+
+    def _count(self, node: yaml.Node | None, key: str, least: int, most: int, default: int = 0) -> int:
+        if node is None:
+            return default
+        if not isinstance(node, yaml.ScalarNode) or not str(node.value).isdigit():
+            raise self._wrong(node, key, "must be a whole number")
+        number = int(node.value)
+        if not least <= number <= most:
+            raise self._wrong(node, key, f"is {number}; allowed is {least} to {most}")
+        return number
+
+    def _checked(self, node: yaml.Node | None, key: str, convert: Callable[[str], _T], default: _T | None = None) -> _T:
+        if node is None:
+            if default is None:
+                raise UsageError(f"{self._source}: {key} is missing")
+            return default
+        if not isinstance(node, yaml.ScalarNode):
+            raise self._wrong(node, key, "must be a single value")
+        try:
+            return convert(str(node.value))
+        except UsageError as error:
+            raise self._wrong(node, key, str(error)) from error
+
+    def _wrong(self, node: yaml.Node, key: str, problem: str) -> UsageError:
+        line = node.start_mark.line + 1
+        return UsageError(
+            f"{self._source}, line {line}: {key} {problem}" if key else f"{self._source}, line {line}: {problem}"
+        )

@@ -1,0 +1,144 @@
+"""Makes the containers of machines that the controller knows and Docker does not, and removes the others.
+
+In Juju the controller asks a cloud for instances. Here nobody but the operator's own host may talk to Docker, so the
+commands that add or remove machines do it, and any of them finishes what another left undone.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from jujulab import host, images
+from jujulab.lab import machines, names, pki, secrets
+from jujulab.lab.engine import Container, Engine, in_parallel
+from jujulab.store import Store
+from jujulab_core.errors import JujulabError
+from jujulab_core.rpc import Client
+
+Report = Callable[[str], None]
+
+
+def provision_pending(client: Client, controller_name: str, report: Report) -> None:
+    """Brings the containers of a controller's machines in line with what the controller wants.
+
+    Args:
+        client: A controller connection, logged in as a superuser.
+        controller_name: Whose lab it is.
+        report: Told of each container that is made or removed.
+
+    Raises:
+        JujulabError: A container could not be made; the others were.
+        HostError: The host cannot take that many machines.
+    """
+    with Engine() as engine:
+        lab = lab_of(engine, controller_name)
+        _Provisioner(engine, client, lab, report).run()
+
+
+def lab_of(engine: Engine, controller_name: str) -> str:
+    """The lab whose controller has this name.
+
+    Raises:
+        JujulabError: There is none on this host.
+    """
+    for container in engine.containers(role=names.CONTROLLER):
+        if container.labels.get(names.LABEL_CONTROLLER) == controller_name:
+            return str(container.labels[names.LABEL_LAB])
+    raise JujulabError(
+        f'no lab on this host has a controller "{controller_name}"',
+        next_step="see what there is with 'jujulab labs'",
+    )
+
+
+class _Provisioner:
+    def __init__(self, engine: Engine, client: Client, lab: str, report: Report) -> None:
+        self._engine = engine
+        self._client = client
+        self._lab = lab
+        self._report = report
+        directory = Store().lab_dir(lab)
+        self._secrets = secrets.load(directory, lab)
+        self._known_hosts = directory / "ssh" / "known_hosts"
+
+    def run(self) -> None:
+        wanted = self._client.call("LabProvisioner", "Pending")
+        present = {
+            (container.labels.get(names.LABEL_MODEL), container.labels.get(names.LABEL_MACHINE)): container
+            for container in self._engine.containers(self._lab, names.MACHINE)
+        }
+        alive = set(wanted["instances"])
+        in_parallel(
+            self._remove,
+            [found for found in present.values() if found.attrs["Config"]["Hostname"] not in alive],
+        )
+        missing = []
+        for machine in wanted["machines"]:
+            found = present.get((machine["model-uuid"], machine["id"]))
+            if found is None or found.status == "created":
+                missing.append(machine)
+        if not missing:
+            return
+        host.check_capacity(len(self._engine.containers()) + len(missing))
+        self._run_kwargs = host.machine_run_kwargs(self._engine.client.info())
+        images.ensure_images(self._engine.client, progress=self._report)
+        keys = {self._key(machine): pki.make_ssh_key(self._instance(machine)) for machine in missing}
+        # Pinned before the machine exists: there is no first contact that would have to be trusted.
+        pin_host_keys(
+            self._known_hosts,
+            {self._instance(machine): keys[self._key(machine)].public for machine in missing},
+        )
+        in_parallel(lambda machine: self._make(machine, keys[self._key(machine)]), missing)
+
+    def _make(self, machine: dict[str, str], host_key: pki.SshKey) -> None:
+        model, machine_id = machine["model-uuid"], machine["id"]
+        answer = self._client.call(
+            "LabProvisioner",
+            "Provision",
+            {
+                "model-uuid": model,
+                "id": machine_id,
+                "instance-id": self._instance(machine),
+                "host-key": " ".join(host_key.public.split()[:2]),
+            },
+        )
+        files = machines.first_boot(
+            agent_conf=answer["agent-conf"],
+            binary=answer["binary"],
+            sha256=answer["sha256"],
+            size=answer["size"],
+            urls=answer["urls"],
+            ca_cert=self._secrets.ca.certificate,
+            host_key=host_key,
+            authorized_key=self._secrets.ssh_key.public,
+        )
+        self._engine.ensure_started(machines.machine_spec(self._lab, model, machine_id, files, self._run_kwargs))
+        self._report(f"started machine {machine_id} of model {machine['model-name']} ({self._instance(machine)})")
+
+    def _remove(self, container: Container) -> None:
+        container.remove(force=True, v=True)
+        self._report(f"removed the machine {container.attrs['Config']['Hostname']}")
+
+    @staticmethod
+    def _key(machine: dict[str, str]) -> tuple[str, str]:
+        return machine["model-uuid"], machine["id"]
+
+    @staticmethod
+    def _instance(machine: dict[str, str]) -> str:
+        return names.instance_id(machine["model-uuid"], machine["id"])
+
+
+def pin_host_keys(known_hosts: Path, keys: dict[str, str]) -> None:
+    """Writes the public host keys of instances to a known_hosts file, in place of older ones of the same names.
+
+    Machines are looked up by instance id (``HostKeyAlias``): addresses change when a lab is started again.
+    """
+    lines = known_hosts.read_text().splitlines() if known_hosts.exists() else []
+    kept = [line for line in lines if line.split(" ", 1)[0] not in keys]
+    added = [f"{name} {' '.join(public.split()[:2])}" for name, public in keys.items()]
+    temporary = known_hosts.with_suffix(".new")
+    temporary.write_text("\n".join([*kept, *added]) + "\n")
+    if known_hosts.exists():
+        shutil.copymode(known_hosts, temporary)
+    temporary.replace(known_hosts)

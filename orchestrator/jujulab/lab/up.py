@@ -1,0 +1,301 @@
+"""Brings a lab up: makes what is missing, leaves alone what is there, and waits until every agent has logged in.
+
+Each step looks before it acts, so an interrupted ``up`` goes on where it stopped when it is run again.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Callable
+from contextlib import closing
+
+from jujulab import host, images
+from jujulab.lab import machines, names, provision, publish, secrets
+from jujulab.lab.engine import Container, ContainerSpec, Engine, File
+from jujulab.lab.fill import fill_model
+from jujulab.lab.labfile import DEFAULT_SERIES, LabSpec
+from jujulab.lab.ready import admin_client, wait_for_agents
+from jujulab.store import Store
+from jujulab_core.errors import JujulabError, UsageError
+from jujulab_core.layout import API_PORT, STREAMS_URL
+from jujulab_core.rpc import Client
+from jujulab_core.version import Binary, binary_series
+from jujulab_core.waiting import Deadline
+
+Report = Callable[[str], None]
+CLOUD = "docker"
+
+
+def bring_up(spec: LabSpec, report: Report, timeout: float) -> None:
+    """Makes the lab, or brings an existing one to what is described.
+
+    Args:
+        spec: What it shall look like.
+        report: Told of each step, in a few words.
+        timeout: Seconds for the whole.
+
+    Raises:
+        UsageError: The lab exists and cannot become what is described.
+        HostError: This host cannot run it.
+        DeadlineError: It was not ready in time; running it again goes on.
+        JujulabError: A step failed.
+    """
+    deadline = Deadline(timeout, "run the same command again to go on, or give it longer with --timeout")
+    with Engine() as engine:
+        _Up(engine, spec, report, deadline).run()
+
+
+class _Up:
+    def __init__(self, engine: Engine, spec: LabSpec, report: Report, deadline: Deadline) -> None:
+        self._engine = engine
+        self._spec = spec
+        self._report = report
+        self._deadline = deadline
+        self._store = Store()
+
+    def run(self) -> None:
+        spec = self._spec
+        self._check_names()
+        # Controller, streams and orchestrator come on top of the machines.
+        host.check_capacity(spec.machine_count + 3)
+        images.ensure_images(self._engine.client, progress=self._report)
+        self._secrets = secrets.load_or_make(self._store.lab_dir(spec.name), spec.name)
+        self._engine.ensure_network(spec.name, names.network(spec.name))
+        self._engine.ensure_network(spec.name, names.internet(spec.name), internal=True)
+        streams = self._streams()
+        published = self._publish(streams)
+        port = self._controller(published)
+        endpoint = f"127.0.0.1:{port}"
+        with closing(self._connect(endpoint)) as client:
+            self._register(client, endpoint)
+            self._orchestrator()
+            models = self._models(client)
+            for model in spec.models:
+                with closing(self._connect(endpoint, models[model.name])) as connection:
+                    fill_model(connection, model)
+            provision.provision_pending(client, spec.controller, self._report)
+            for name, uuid in models.items():
+                with closing(self._connect(endpoint, uuid)) as connection:
+                    wait_for_agents(connection, name, self._deadline)
+
+    def _check_names(self) -> None:
+        spec = self._spec
+        for container in self._engine.containers(role=names.CONTROLLER):
+            lab, controller = container.labels[names.LABEL_LAB], container.labels.get(names.LABEL_CONTROLLER)
+            if lab == spec.name and controller != spec.controller:
+                raise UsageError(
+                    f'lab "{lab}" exists already, with the controller "{controller}", not "{spec.controller}"'
+                )
+            if lab != spec.name and controller == spec.controller:
+                raise UsageError(f'the controller name "{controller}" is taken by lab "{lab}"')
+
+    def _streams(self) -> Container:
+        lab, cert = self._spec.name, self._secrets.streams_cert
+        return self._engine.ensure_started(
+            ContainerSpec(
+                name=names.container(lab, names.STREAMS),
+                image="jujulab/streams",
+                hostname=names.STREAMS,
+                labels=names.labels(lab, names.STREAMS),
+                networks={names.internet(lab): ("streams.canonical.com",)},
+                files=(
+                    File("/etc/jujulab/tls.crt", cert.certificate),
+                    File("/etc/jujulab/tls.key", cert.key),
+                ),
+                run={"init": True},
+            )
+        )
+
+    def _publish(self, streams: Container) -> dict[str, str]:
+        spec = self._spec
+        public_key = json.loads(self._engine.run_in(streams, ["jujulab-publish", "init", "--url", STREAMS_URL]))
+        offered = publish.offered(self._engine, spec.name)
+        arch = machines.host_arch()
+        series = tuple(dict.fromkeys([DEFAULT_SERIES, *(model.series for model in spec.models)]))
+        for stream, versions in spec.published().items():
+            there = {entry["binary"] for entry in offered if entry["stream"] == stream}
+            missing = [
+                version
+                for version in versions
+                if any(str(Binary(version, binary_series(version, name), arch)) not in there for name in series)
+            ]
+            if missing:
+                self._report(f"publishing {', '.join(map(str, missing))} in stream {stream}")
+                publish.publish(self._engine, spec.name, missing, stream=stream, series=series, arches=(arch,))
+        wanted = str(Binary(spec.agent_version, binary_series(spec.agent_version, DEFAULT_SERIES), arch))
+        found = next(entry for entry in publish.offered(self._engine, spec.name) if entry["binary"] == wanted)
+        return {**found, "public-key": public_key["public-key"]}
+
+    def _controller(self, published: dict[str, str]) -> int:
+        spec = self._spec
+        name = names.container(spec.name, names.CONTROLLER)
+        found = self._engine.find(name)
+        if found is not None and found.status != "created":
+            return api_port(self._engine.ensure_started(self._controller_spec(published, api_port(found))))
+        port = self._free_port()
+        self._report(f'starting the controller "{spec.controller}" {spec.agent_version}')
+        instance = names.instance_id(self._secrets.controller_model_uuid, "0")
+        known_hosts = self._store.lab_dir(spec.name) / "ssh" / "known_hosts"
+        provision.pin_host_keys(known_hosts, {instance: self._secrets.controller_host_key.public})
+        self._engine.ensure_started(self._controller_spec(published, port))
+        return port
+
+    def _controller_spec(self, published: dict[str, str], port: int) -> ContainerSpec:
+        lab, made = self._spec.name, self._secrets
+        instance = names.instance_id(made.controller_model_uuid, "0")
+        conf = machines.controller_agent_conf(
+            controller_uuid=made.controller_uuid,
+            model_uuid=made.controller_model_uuid,
+            nonce=made.machine_nonce,
+            password=made.machine_password,
+            ca_cert=made.ca.certificate,
+        )
+        files = machines.first_boot(
+            agent_conf=conf,
+            binary=published["binary"],
+            sha256=published["sha256"],
+            size=int(published["size"]),
+            urls=[f"{STREAMS_URL}/{published['path']}"],
+            ca_cert=made.ca.certificate,
+            host_key=made.controller_host_key,
+            authorized_key=made.ssh_key.public,
+        )
+        params = json.dumps(self._bootstrap_params(published, port), indent=1)
+        return ContainerSpec(
+            name=names.container(lab, names.CONTROLLER),
+            image="jujulab/controller",
+            hostname=instance,
+            labels=names.labels(
+                lab,
+                names.CONTROLLER,
+                **{
+                    names.LABEL_CONTROLLER: self._spec.controller,
+                    names.LABEL_MODEL: made.controller_model_uuid,
+                    names.LABEL_MACHINE: "0",
+                },
+            ),
+            networks={names.network(lab): ("controller", instance), names.internet(lab): ()},
+            files=(*files, File(f"{machines.SEED_DIR}/bootstrap-params", params)),
+            ports={API_PORT: port},
+            run=host.machine_run_kwargs(self._engine.client.info()),
+        )
+
+    def _bootstrap_params(self, published: dict[str, str], port: int) -> dict[str, object]:
+        spec, made = self._spec, self._secrets
+        return {
+            "controller-uuid": made.controller_uuid,
+            "controller-name": spec.controller,
+            "controller-model-uuid": made.controller_model_uuid,
+            "cloud": CLOUD,
+            "region": spec.name,
+            "ca-cert": made.ca.certificate,
+            "controller-cert": made.controller_cert.certificate,
+            "controller-key": made.controller_cert.key,
+            "admin-password": made.admin_password,
+            "orchestrator-password": made.orchestrator_password,
+            "machine-password": made.machine_password,
+            "machine-nonce": made.machine_nonce,
+            "instance-id": names.instance_id(made.controller_model_uuid, "0"),
+            "host-key": " ".join(made.controller_host_key.public.split()[:2]),
+            "series": DEFAULT_SERIES,
+            "arch": machines.host_arch(),
+            "agent-version": str(spec.agent_version),
+            "agent-stream": "released",
+            "api-endpoints": [f"127.0.0.1:{port}"],
+            "streams-url": STREAMS_URL,
+            "streams-key": published["public-key"],
+            "authorized-keys": made.ssh_key.public,
+        }
+
+    def _free_port(self) -> int:
+        wanted = self._spec.api_port
+        for port in [wanted] if wanted else range(API_PORT, API_PORT + 200):
+            with closing(socket.socket()) as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                try:
+                    probe.bind(("127.0.0.1", port))
+                except OSError:
+                    continue
+                return port
+        what = f"port {wanted}" if wanted else f"every port from {API_PORT} to {API_PORT + 199}"
+        raise UsageError(f"{what} of this host is in use: the controller's API needs one (key controller.api-port)")
+
+    def _connect(self, endpoint: str, model: str | None = None) -> Client:
+        return admin_client(endpoint, self._secrets, model, self._deadline)
+
+    def _register(self, client: Client, endpoint: str) -> None:
+        spec, made = self._spec, self._secrets
+        if spec.controller not in self._store.controllers():
+            self._store.add_controller(
+                spec.controller,
+                uuid=made.controller_uuid,
+                endpoints=[endpoint],
+                ca_cert=made.ca.certificate,
+                cloud=CLOUD,
+                region=spec.name,
+                agent_version=str(spec.agent_version),
+                user="admin",
+                password=made.admin_password,
+            )
+        if client.login is None or client.login.raw.get("controller-tag") != f"controller-{made.controller_uuid}":
+            raise JujulabError(f'what answers at {endpoint} is not the controller of lab "{spec.name}"')
+
+    def _orchestrator(self) -> None:
+        lab, made = self._spec.name, self._secrets
+        config = {
+            "api": [f"controller:{API_PORT}"],
+            "ca-cert": made.ca.certificate,
+            "tag": "orchestrator-0",
+            "password": made.orchestrator_password,
+        }
+        self._engine.ensure_started(
+            ContainerSpec(
+                name=names.container(lab, names.ORCHESTRATOR),
+                image="jujulab/orchestrator",
+                hostname=names.ORCHESTRATOR,
+                labels=names.labels(lab, names.ORCHESTRATOR),
+                networks={names.network(lab): (names.ORCHESTRATOR,)},
+                files=(
+                    File("/etc/jujulab/orchestrator.json", json.dumps(config)),
+                    File("/etc/jujulab/id_ed25519", made.ssh_key.private),
+                ),
+                # It is crash-only: whatever ends it, it starts again and goes on from what the machines say.
+                run={"init": True, "restart_policy": {"Name": "always"}},
+            )
+        )
+
+    def _models(self, client: Client) -> dict[str, str]:
+        spec = self._spec
+        there = _models_by_name(client)
+        for model in spec.models:
+            if model.name not in there:
+                self._report(f'adding the model "{model.name}" {model.agent_version}')
+                client.call(
+                    "ModelManager",
+                    "CreateModel",
+                    {
+                        "name": model.name,
+                        "owner-tag": "user-admin",
+                        "cloud-tag": f"cloud-{CLOUD}",
+                        "region": spec.name,
+                        "config": {"agent-version": str(model.agent_version), "default-series": model.series},
+                    },
+                )
+        there = _models_by_name(client)
+        self._store.set_models(spec.controller, {f"admin/{name}": uuid for name, uuid in there.items()})
+        if self._store.current_model(spec.controller) is None:
+            first = next((model.name for model in spec.models), "controller")
+            self._store.switch(spec.controller, f"admin/{first}")
+        return there
+
+
+def api_port(controller: Container) -> int:
+    """The port of the host's loopback at which a controller's API is, whether it runs or not."""
+    bindings = controller.attrs["HostConfig"]["PortBindings"][f"{API_PORT}/tcp"]
+    return int(bindings[0]["HostPort"])
+
+
+def _models_by_name(client: Client) -> dict[str, str]:
+    answer = client.call("ModelManager", "ListModels", {"tag": "user-admin"})
+    return {entry["model"]["name"]: entry["model"]["uuid"] for entry in answer["user-models"]}

@@ -1,0 +1,162 @@
+"""The orchestrator's hands: one SSH connection a machine, opened once, with the host key that the lab made."""
+
+from __future__ import annotations
+
+import shlex
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+import paramiko
+from fabric import Config, Connection
+
+from jujulab.rollout.model import Machine
+from jujulab.rollout.rules import Act, Result
+from jujulab_core.errors import JujulabError
+
+# What `upgradectl` on the machine answers when it refuses.
+_FENCED = 70
+_UNSTAGED = 71
+_CONNECT_SECONDS = 15
+_COMMAND_SECONDS = 90
+_STAGE_SECONDS = 300
+
+
+class FencedError(JujulabError):
+    """A machine has seen a newer orchestrator than this one: this one must not act any more."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where a machine is and what key it must show."""
+
+    address: str
+    instance_id: str
+    host_key: str
+
+
+class Hands:
+    """Carries out acts on machines. Safe to use from many threads, one at a time for each machine."""
+
+    def __init__(self, key_file: Path) -> None:
+        """Reads the lab's private key.
+
+        Raises:
+            JujulabError: It cannot be read.
+        """
+        try:
+            self._key = paramiko.Ed25519Key.from_private_key_file(str(key_file))
+        except (OSError, paramiko.SSHException) as error:
+            raise JujulabError(f"cannot read the lab's SSH key {key_file}: {error}") from error
+        # Nothing of this user's or host's own SSH settings has a say.
+        self._config = Config(lazy=True)
+        self._config.load_ssh_configs = False
+        self._open: dict[Target, Connection] = {}
+        self._lock = threading.Lock()
+
+    def close(self) -> None:
+        """Ends all connections."""
+        with self._lock:
+            connections, self._open = list(self._open.values()), {}
+        for connection in connections:
+            connection.close()
+
+    def keep_only(self, machines: list[Machine]) -> None:
+        """Ends the connections to machines that are not among these."""
+        wanted = {_target(machine) for machine in machines}
+        with self._lock:
+            done = [self._open.pop(target) for target in list(self._open) if target not in wanted]
+        for connection in done:
+            connection.close()
+
+    def prepare(self, machine: Machine) -> None:
+        """Opens the connection ahead of time, while the machine still gets its binary; a failure shows later."""
+        try:
+            self._connection(_target(machine))
+        except (OSError, EOFError, paramiko.SSHException):
+            self._forget(_target(machine))
+
+    def perform(self, machine: Machine, act: Act, token: int) -> Result:
+        """Does one act and says how it went.
+
+        Raises:
+            FencedError: This orchestrator's lease is over.
+        """
+        if not machine.address:
+            return Result(act, False, "its address is not known: it has never logged in")
+        try:
+            code, _, err = self._run(_target(machine), _command(machine, act, token), _seconds(act))
+        except paramiko.BadHostKeyException:
+            return Result(act, False, "its SSH host key is not the one that the lab made")
+        except (OSError, EOFError, paramiko.SSHException) as error:
+            self._forget(_target(machine))
+            return Result(act, False, f"it cannot be reached over SSH: {error or type(error).__name__}")
+        reason = err.strip().splitlines()[-1] if err.strip() else f"upgradectl ended with {code}"
+        if code == _FENCED:
+            raise FencedError(reason)
+        return Result(act, code == 0, "" if code == 0 else reason, unstaged=code == _UNSTAGED)
+
+    def _run(self, target: Target, command: str, seconds: float) -> tuple[int, str, str]:
+        channel = self._connection(target).create_session()
+        try:
+            channel.settimeout(seconds)
+            channel.exec_command(command)
+            out, err = channel.makefile("r"), channel.makefile_stderr("r")
+            # What `upgradectl` prints is far below the window, so reading one after the other cannot block it.
+            return_out, return_err = out.read().decode(), err.read().decode()
+            return channel.recv_exit_status(), return_out, return_err
+        finally:
+            channel.close()
+
+    def _connection(self, target: Target) -> Connection:
+        with self._lock:
+            connection = self._open.get(target)
+        if connection is not None and connection.is_connected:
+            return connection
+        connection = Connection(
+            target.address,
+            user="ubuntu",
+            config=self._config,
+            connect_timeout=_CONNECT_SECONDS,
+            connect_kwargs={
+                "pkey": self._key,
+                "allow_agent": False,
+                "look_for_keys": False,
+                "banner_timeout": _CONNECT_SECONDS,
+                "auth_timeout": _CONNECT_SECONDS,
+            },
+        )
+        # Fabric takes any host key as it comes; here only the pinned one will do.
+        kind, _, data = target.host_key.partition(" ")
+        pinned = paramiko.Ed25519Key(data=paramiko.util.b64decode(data)) if kind == "ssh-ed25519" else None
+        if pinned is None:
+            raise paramiko.SSHException(f"the lab pinned a host key of the kind {kind!r}, which it never makes")
+        connection.client.set_missing_host_key_policy(paramiko.RejectPolicy())
+        connection.client.get_host_keys().add(target.address, kind, pinned)
+        connection.open()
+        with self._lock:
+            self._open[target] = connection
+        return connection
+
+    def _forget(self, target: Target) -> None:
+        with self._lock:
+            connection = self._open.pop(target, None)
+        if connection is not None:
+            connection.close()
+
+
+def _target(machine: Machine) -> Target:
+    return Target(machine.address, machine.instance_id, machine.host_key)
+
+
+def _seconds(act: Act) -> float:
+    return _STAGE_SECONDS if act is Act.STAGE else _COMMAND_SECONDS
+
+
+def _command(machine: Machine, act: Act, token: int) -> str:
+    binary = machine.binary
+    if act is Act.STAGE:
+        words = ["stage", str(token), binary.name, binary.url, binary.sha256, str(binary.size)]
+    else:
+        words = ["swap", str(token), binary.name if act is Act.SWAP else machine.old_binary, *machine.tags]
+    return shlex.join(["sudo", "-n", "upgradectl", *words])
