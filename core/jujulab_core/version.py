@@ -5,6 +5,11 @@
     number = MAJOR "." MINOR ( "." PATCH | "-" TAG PATCH ) [ "." BUILD ]
     binary = number "-" SERIES "-" ARCH
 
+    MAJOR, MINOR, PATCH, BUILD = 1 to 9 digits; TAG = one or more a-z; SERIES, ARCH contain no "-"
+
+Stricter than Juju in one thing: SERIES and ARCH contain no "/" and no white space either, because a binary's name
+is the name of a directory.
+
 Source of the rules: the Juju upgrade specification, section B (package ``juju/version``, strict parse).
 """
 
@@ -17,7 +22,8 @@ from jujulab_core.errors import UsageError
 
 _NUMBER = r"([0-9]{1,9})\.([0-9]{1,9})(?:\.|-([a-z]+))([0-9]{1,9})(?:\.([0-9]{1,9}))?"
 _NUMBER_RE = re.compile(_NUMBER, re.ASCII)
-_BINARY_RE = re.compile(rf"({_NUMBER})-([^-]+)-([^-]+)", re.ASCII)
+_BINARY_RE = re.compile(rf"({_NUMBER})-([^-/\s]+)-([^-/\s]+)", re.ASCII)
+_PART_RE = re.compile(r"[0-9]{1,9}", re.ASCII)
 
 
 @total_ordering
@@ -164,3 +170,22 @@ class Binary:
 def binary_series(number: Number, series: str) -> str:
     """The series part of a binary's name: the machine's own up to 2.8, ``ubuntu`` from 2.9 on."""
     return series if (number.major, number.minor) < (2, 9) else "ubuntu"
+
+
+def parse_major_minor(text: str) -> tuple[int, int]:
+    """Reads ``2`` or ``2.6``, which `sync-agent-binaries --version` takes (section B).
+
+    Returns:
+        Major and minor version; the minor one is -1 where it is not given.
+
+    Raises:
+        UsageError: ``invalid major.minor version number 1.2.3`` or ``invalid major version number blah: ...``, Juju's
+            words.
+    """
+    parts = text.split(".")
+    if len(parts) > 2:
+        raise UsageError(f"invalid major.minor version number {text}")
+    for kind, part in zip(("major", "minor"), parts, strict=False):
+        if not _PART_RE.fullmatch(part):
+            raise UsageError(f"invalid {kind} version number {part}: it is not a number")
+    return int(parts[0]), int(parts[1]) if len(parts) == 2 else -1

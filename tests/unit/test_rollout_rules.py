@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from jujulab.rollout import model, rules
 from jujulab.rollout.model import IN_FLIGHT, TERMINAL, Agent, Binary, Machine, Options, Phase, Upgrade
 from jujulab.rollout.rules import Act, Busy, Change, Limits, Result, decide
@@ -78,7 +79,9 @@ def test_only_the_new_process_itself_ends_the_restart(fields: dict[str, object],
         (machine(0, Phase.RESTARTING, deadline=1.0, connected=False), "machine-0 has not logged in again"),
         (machine(0, Phase.RESTARTING, deadline=1.0), "machine-0 reports 2.6.4 instead of 2.6.10"),
         (
-            machine(0, Phase.RESTARTING, version="2.6.10", status="error", message="upgrade to 2.6.10 failed (giving up)"),
+            machine(
+                0, Phase.RESTARTING, version="2.6.10", status="error", message="upgrade to 2.6.10 failed (giving up)"
+            ),
             "machine-0: upgrade to 2.6.10 failed (giving up)",
         ),
         (machine(0, Phase.SWAPPING, deadline=1.0), "its agents could not be exchanged within 120 s"),
@@ -90,6 +93,14 @@ def test_every_phase_ends_in_a_failure_with_its_reason(found: Machine, reason: s
     (change,) = decide(upgrade(found), {}, 2.0).changes
     assert change.phase is Phase.FAILED
     assert reason in change.reason
+
+
+def test_an_agent_that_runs_its_upgrade_steps_has_longer() -> None:
+    busy = {"version": "2.6.10", "status": "error", "message": "upgrade to 2.6.10 failed (will retry): no disk"}
+    found = upgrade(machine(0, Phase.RESTARTING, deadline=LIMITS.restart, **busy))
+    assert decide(found, {}, LIMITS.restart + 1) == rules.Decision(wake=LIMITS.steps)
+    (change,) = decide(found, {}, LIMITS.steps + 1).changes
+    assert change.reason == "machine-0 is error: upgrade to 2.6.10 failed (will retry): no disk"
 
 
 def test_a_dead_agents_binary_is_staged_over_ssh_after_a_while() -> None:
@@ -181,7 +192,9 @@ def worlds(draw: st.DrawFn) -> tuple[int, Options, list[tuple[bool, bool]]]:
 def test_every_upgrade_ends_and_no_wave_overlaps_the_next(world: tuple[int, Options, list[tuple[bool, bool]]]) -> None:
     count, options, fates = world
     state = upgrade(*(machine(number, Phase.STAGING, **STAGED) for number in range(count)), options=options)
-    wave_of = {name: at for at, wave in enumerate(rules.waves([m.id for m in state.machines], options)) for name in wave}
+    wave_of = {
+        name: at for at, wave in enumerate(rules.waves([m.id for m in state.machines], options)) for name in wave
+    }
     now, status, stopped_with = 0.0, None, None
     for _ in range(200):
         decision = decide(state, {}, now)

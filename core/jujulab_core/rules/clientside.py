@@ -8,7 +8,7 @@ How a command uses it::
         found = FindTools(step.major, step.stream) of the controller
         step = after_search(request, step, found)
     if step.uploads: upload the local jujud as that version      # may be refused; print nothing before it
-    print step.stdout and step.stderr; exit if step.exit_code is not None
+    print step.stdout and step.stderr(); exit if step.exit_code is not None
     if flags.reset_previous_upgrade and not flags.dry_run: ask RESET_PROMPT, abort the record
     answer = SetModelAgentVersion or UpgradeModel of the controller, for step.chosen (None: it chooses)
     step = after_answer(request, step, answer)                   # again as above while step.exit_code is None
@@ -88,7 +88,7 @@ def _client_choice(request: Request, agent: Number) -> Selection | Search:
     if target == agent:
         return up_to_date("C.1 step 9: the model is at that version already")
     major = target.major if target is not None else client.major - (1 if compatibility else 0)
-    return Search(major, flags.agent_stream or request.model_stream, target, compatibility)
+    return Search(agent, major, flags.agent_stream or request.model_stream, target, compatibility)
 
 
 def _client_allowed(request: Request, agent: Number) -> bool:
@@ -119,10 +119,7 @@ def _major_step(request: Request, agent: Number, target: Number) -> Selection | 
 
 def after_search(request: Request, search: Search, found: Found) -> Selection:
     """Steps 10 to 15: the choice, a local upload, the report."""
-    agent = request.agent
-    if agent is None:
-        raise ValueError("a search is only made for a model that has an agent-version")
-    flags = request.flags
+    agent, flags = search.agent, request.flags
     listed = sorted({version for version in found.versions if version.major == search.major})
     implicit = _implicit_upload_possible(request, agent)
     if not listed and not implicit and not flags.build_agent:
@@ -132,16 +129,21 @@ def after_search(request: Request, search: Search, found: Found) -> Selection:
 
     step = _choose(request, agent, search, listed)
     if flags.build_agent or (
-        step.exit_code is not None and implicit and request.is_controller_model and not search.compatibility
+        step.chosen is None and implicit and request.is_controller_model and not search.compatibility
     ):
         step = _upload(request, agent, search.target, listed)
-    if step.exit_code is not None:
-        return step
     chosen = step.chosen
-    if chosen is None or chosen == agent:
-        return up_to_date("C.1 step 13: the choice is the version that the model has")
-    if (chosen.major, chosen.minor) < (agent.major, agent.minor):
-        return failed(lower_version_text(agent, chosen), "C.1 step 13: no downgrade of major or minor version")
+    if chosen is None:
+        return step
+    ended = None
+    if chosen == agent:
+        ended = up_to_date("C.1 step 13: the choice is the version that the model has")
+    elif (chosen.major, chosen.minor) < (agent.major, agent.minor):
+        rule = "C.1 step 13: no downgrade of major or minor version"
+        ended = failed(lower_version_text(agent, chosen), rule)
+    if ended:
+        # By then step 12 has uploaded, and said so.
+        return replace(ended, stdout=step.stdout, uploads=step.uploads)
     return _report(request, search, step, chosen, listed)
 
 
@@ -159,15 +161,9 @@ def _choose(request: Request, agent: Number, search: Search, listed: Iterable[Nu
             f"no matching agent {things} available",
             "C.1 step 11: the version asked for must be in the list exactly, its build included",
         )
-    chosen = newest_step(agent, listed)
-    if chosen is not None:
-        next_minor = chosen.minor > agent.minor
-        return Selection(
-            chosen=chosen,
-            rule="C.1 step 11: the newest version of the next minor version"
-            if next_minor
-            else "C.1 step 11: nothing of the next minor version, so the newest of the same",
-        )
+    newest = newest_step(agent, listed)
+    if newest is not None:
+        return Selection(chosen=newest[0], rule=newest[1])
     if search.major == request.client.major:
         return failed(
             "no more recent supported versions available",
@@ -205,8 +201,8 @@ def _report(request: Request, search: Search, step: Selection, chosen: Number, l
     if search.compatibility:
         lines.append(f"version {chosen} incompatible with this client ({request.client})")
     if not request.flags.dry_run:
-        return replace(step, stderr=tuple(lines))
-    return replace(step, stderr=(*lines, *dry_run_lines(request)), exit_code=0)
+        return replace(step, info=tuple(lines))
+    return replace(step, info=(*lines, *dry_run_lines(request)), exit_code=0)
 
 
 def after_answer(request: Request, step: Selection, answer: Answer) -> Selection:

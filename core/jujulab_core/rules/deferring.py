@@ -71,8 +71,9 @@ def _build(request: Request, agent: Number) -> Selection:
 def _upload(request: Request, version: Number, line: str, rule: str) -> Selection:
     if request.flags.dry_run:
         # Nothing is uploaded, so the controller cannot be asked about a version that it does not have.
-        return Selection(version, (line,), (*best_version_lines(version), *dry_run_lines(request)), 0, rule=rule)
-    return Selection(version, (line,), uploads=version, rule=rule)
+        info = (*best_version_lines(version), *dry_run_lines(request))
+        return Selection(version, stdout=(line,), info=info, exit_code=0, rule=rule)
+    return Selection(version, stdout=(line,), uploads=version, rule=rule)
 
 
 def after_asking(request: Request, step: Selection, answer: Answer) -> Selection:
@@ -80,9 +81,11 @@ def after_asking(request: Request, step: Selection, answer: Answer) -> Selection
     refusal = answer.refusal
     if refusal is None:
         best = best_version_lines(answer.chosen)
+        rule = answer.rule or step.rule
         if request.flags.dry_run:
-            return Selection(answer.chosen, (), (*best, *dry_run_lines(request)), 0, rule=step.rule)
-        return Selection(answer.chosen, (f"started upgrade to {answer.chosen}",), best, 0, rule=step.rule)
+            return Selection(answer.chosen, info=(*best, *dry_run_lines(request)), exit_code=0, rule=rule)
+        started = (f"started upgrade to {answer.chosen}",)
+        return Selection(answer.chosen, stdout=started, info=best, exit_code=0, rule=rule)
     official = _packaged(request)
     if refusal.code == NOT_FOUND and official is not None and not step.uploads:
         return _offer_upload(request, official, refusal.rule)

@@ -5,8 +5,6 @@ Source: the Juju upgrade specification, sections C.1 (step 1), E.1 and B.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from jujulab_core.errors import UsageError
@@ -40,7 +38,6 @@ class Flags:
 
 def parse_flags(
     *,
-    args: Sequence[str] = (),
     agent_version: str = "",
     agent_stream: str = "",
     build_agent: bool = False,
@@ -53,7 +50,6 @@ def parse_flags(
     """Checks the flags as typed.
 
     Args:
-        args: What is left of the command line; an upgrade takes no arguments.
         agent_version: The text of ``--agent-version``; empty and ``0.0.0`` are "not given".
         agent_stream: As in `Flags`.
         build_agent: As in `Flags`.
@@ -64,14 +60,11 @@ def parse_flags(
         verbose: As in `Flags`.
 
     Raises:
-        UsageError: ``unrecognized args: ["foo"]``, ``invalid version "4"`` or ``cannot specify build number when
-            building an agent``, Juju's words.
+        UsageError: ``invalid version "4"`` or ``cannot specify build number when building an agent``, Juju's words.
     """
     target = Number.parse(agent_version) if agent_version else None
     if build_agent and target is not None and target.build > 0:
         raise UsageError("cannot specify build number when building an agent")
-    if args:
-        raise UsageError(f"unrecognized args: {json.dumps(list(args), separators=(' ', ':'), ensure_ascii=False)}")
     return Flags(
         agent_version=None if target is None or target.is_zero else target,
         agent_stream=agent_stream,

@@ -54,12 +54,14 @@ class Search:
     """Ask the controller for all agent binaries of a major version (``Client.FindTools``, any minor).
 
     Attributes:
+        agent: The model's ``agent-version``.
         major: The major version.
         stream: The stream to search, empty for the controller's own choice.
         target: The version in force from here on (``--agent-version`` or what stands for it).
         compatibility: Whether the client is a major version ahead and only warns (step 8).
     """
 
+    agent: Number
     major: int
     stream: str
     target: Number | None
@@ -86,7 +88,8 @@ class Selection:
     Attributes:
         chosen: The version to ask the server for; None lets the server choose.
         stdout: Lines for stdout.
-        stderr: Lines for stderr.
+        info: Lines for stderr that ``--quiet`` leaves out.
+        error: Lines for stderr that always show; the first begins with ``ERROR ``.
         exit_code: The command's exit code, or None to go on and ask the server.
         uploads: The version as which the local ``jujud`` is uploaded before anything is printed, or None.
         rule: The rule that decided, with its section.
@@ -94,10 +97,15 @@ class Selection:
 
     chosen: Number | None = None
     stdout: tuple[str, ...] = ()
-    stderr: tuple[str, ...] = ()
+    info: tuple[str, ...] = ()
+    error: tuple[str, ...] = ()
     exit_code: int | None = None
     uploads: Number | None = None
     rule: str = ""
+
+    def stderr(self, *, quiet: bool = False) -> tuple[str, ...]:
+        """The lines for stderr."""
+        return self.error if quiet else (*self.info, *self.error)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,23 +116,29 @@ class Answer:
         chosen: The version it will be, or would be in a dry run; None with a refusal.
         refusal: Why not, or None.
         in_result: Whether the refusal comes inside the result (`UpgradeModel`) and not as the frame's error.
+        rule: The rule that chose the version; for people, never on the wire.
     """
 
     chosen: Number | None = None
     refusal: Refusal | None = None
     in_result: bool = False
+    rule: str = ""
 
 
-def newest_step(agent: Number, versions: Iterable[Number]) -> Number | None:
-    """The version taken where none is asked for (section C.1, step 11), or None.
+def newest_step(agent: Number, versions: Iterable[Number]) -> tuple[Number, str] | None:
+    """The version taken where none is asked for, and why (section C.1, step 11); None where there is none.
 
     The newest of the next minor version, tagged ones included; else the newest of the same minor version that is
     not below the agent's.
     """
     listed = [version for version in versions if version.major == agent.major]
     following = [version for version in listed if version.minor == agent.minor + 1]
+    if following:
+        return max(following), "C.1 step 11: the newest version of the next minor version"
     same = [version for version in listed if version.minor == agent.minor and version >= agent]
-    return max(following or same, default=None)
+    if same:
+        return max(same), "C.1 step 11: nothing of the next minor version, so the newest of the same"
+    return None
 
 
 def upload_version(wanted: Number, agent: Number, listed: Iterable[Number]) -> Number:
@@ -191,18 +205,20 @@ def cached_access_error(rules: Rules, command: Command, level: str) -> str:
     return f'upgrade not possible missing permissions, current level "{level}", need: "superuser"'
 
 
-def failed(message: str, rule: str, *before: str, stdout: tuple[str, ...] = ()) -> Selection:
-    """The command ends with an error and exit code 1; `before` are lines printed ahead of it."""
-    return Selection(stdout=stdout, stderr=(*before, *f"ERROR {message}".split("\n")), exit_code=1, rule=rule)
+def failed(message: str, rule: str, *info: str) -> Selection:
+    """The command ends with an error and exit code 1; `info` are lines printed ahead of it."""
+    return Selection(info=info, error=tuple(f"ERROR {message}".split("\n")), exit_code=1, rule=rule)
 
 
-def up_to_date(rule: str, *before: str) -> Selection:
-    """The command ends with nothing to do."""
-    return Selection(stderr=(*before, "no upgrades available"), exit_code=0, rule=rule)
+def up_to_date(rule: str, *info: str) -> Selection:
+    """The command ends with nothing to do; `info` are lines printed ahead of that."""
+    return Selection(info=(*info, "no upgrades available"), exit_code=0, rule=rule)
 
 
 def refused(refusal: Refusal, *, in_result: bool = False) -> Selection:
-    """The command ends with the server's refusal and the hint that goes with its code."""
-    message = refusal.message if in_result else refusal.text
-    ended = failed(message, refusal.rule)
-    return replace(ended, stderr=(*ended.stderr, *hint_for(refusal.code)))
+    """The command ends with the server's refusal and the hint that goes with its code.
+
+    A code is printed only where the refusal came as the frame's error; from inside a result clients take the message.
+    """
+    ended = failed(refusal.message if in_result else refusal.text, refusal.rule)
+    return replace(ended, error=(*ended.error, *hint_for(refusal.code)))

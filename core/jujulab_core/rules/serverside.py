@@ -57,24 +57,23 @@ def upgrade_model(facts: Facts, request: UpgradeRequest, rules: Rules, available
 
     hosted_modern = rules.era is Era.V3_6 and not facts.model.is_controller
     if hosted_modern and request.target is not None and request.target.without_build() > facts.controller:
-        return Answer(
-            refusal=Refusal(
-                f'cannot upgrade to a version "{request.target}" greater than that of the controller '
-                f'"{facts.controller}"',
-                rule="C.5: a hosted model never goes above its controller",
-            )
+        refusal = Refusal(
+            f'cannot upgrade to a version "{request.target}" greater than that of the controller "{facts.controller}"',
+            rule="C.5: a hosted model never goes above its controller",
         )
+        return Answer(refusal=refusal)
     if hosted_modern and request.target in (None, facts.controller):
-        chosen: Number | Refusal = facts.controller
-    else:
-        chosen = choose(facts.model.agent_version, request.target, rules, available)
-    if isinstance(chosen, Refusal):
-        return Answer(refusal=chosen, in_result=True)
-    return _validated(facts, request, rules, chosen)
+        return _validated(facts, request, rules, facts.controller, "C.5: exactly the controller's version")
+    choice = choose(facts.model.agent_version, request.target, rules, available)
+    if isinstance(choice, Refusal):
+        return Answer(refusal=choice, in_result=True)
+    return _validated(facts, request, rules, *choice)
 
 
-def choose(agent: Number, target: Number | None, rules: Rules, available: Iterable[Number]) -> Number | Refusal:
-    """The version that a controller picks (sections C.3, item 2, and C.5).
+def choose(
+    agent: Number, target: Number | None, rules: Rules, available: Iterable[Number]
+) -> tuple[Number, str] | Refusal:
+    """The version that a controller picks, and why (sections C.3, item 2, and C.5).
 
     Args:
         agent: The model's ``agent-version``.
@@ -87,26 +86,26 @@ def choose(agent: Number, target: Number | None, rules: Rules, available: Iterab
     if target is not None:
         if target == agent or target < agent.without_build():
             return Refusal("no upgrades available", ALREADY_EXISTS, "C.3 item 2: not above the model's version")
-        if target not in listed:
-            return Refusal(
-                "no matching agent versions available",
-                NOT_FOUND,
-                "C.3 item 2: the version asked for must be in the list exactly, its build included",
-            )
-        return target
+        if target in listed:
+            return target, "C.3 item 2: the version asked for is in the list"
+        return Refusal(
+            "no matching agent versions available",
+            NOT_FOUND,
+            "C.3 item 2: the version asked for must be in the list exactly, its build included",
+        )
     if rules.era is Era.V3_6:
         listed = [version for version in listed if version.minor == agent.minor]
-    chosen = newest_step(agent, listed)
-    if chosen is None:
+    newest = newest_step(agent, listed)
+    if newest is None:
         return Refusal(
             "no matching agent versions available", NOT_FOUND, "C.3 item 2: there is nothing that it could go to"
         )
-    if chosen == agent:
+    if newest[0] == agent:
         return Refusal("no upgrades available", ALREADY_EXISTS, "C.3 item 2: the newest is the model's version")
-    return chosen
+    return (newest[0], "C.5: the newest patch of the same minor version") if rules.era is Era.V3_6 else newest
 
 
-def _validated(facts: Facts, request: UpgradeRequest, rules: Rules, chosen: Number) -> Answer:
+def _validated(facts: Facts, request: UpgradeRequest, rules: Rules, chosen: Number, rule: str) -> Answer:
     refusal = provider_refusal(facts)
     if refusal:
         return Answer(refusal=refusal)
@@ -120,4 +119,4 @@ def _validated(facts: Facts, request: UpgradeRequest, rules: Rules, chosen: Numb
         refusal = final_refusal(facts, chosen, rules, ignore_agent_versions=request.ignore_agent_versions)
         if refusal:
             return Answer(refusal=refusal)
-    return Answer(chosen=chosen)
+    return Answer(chosen=chosen, rule=rule)

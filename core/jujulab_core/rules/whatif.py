@@ -51,10 +51,11 @@ class Question:
         blocked: The message of ``disable-command all``, or None.
         access: The user's access: to the model, or ``login`` or ``superuser`` for that to the controller.
         era: The era whose rules are forced on both sides, or None.
-        args: The command's arguments as typed (it takes none).
         agent_version: The text of ``--agent-version``.
         flags: The other flags of the command.
-        answer: What the person types at the prompt of ``--reset-previous-upgrade``; empty for the end of input.
+        quiet: Whether ``--quiet`` is given.
+        answer: What the person types at the prompt of ``--reset-previous-upgrade``; empty for the end of input, None
+            to stop at the prompt.
     """
 
     client: Number
@@ -73,10 +74,10 @@ class Question:
     blocked: str | None = None
     access: Access = "superuser"
     era: Era | None = None
-    args: tuple[str, ...] = ()
     agent_version: str = ""
     flags: Flags = field(default_factory=Flags)
-    answer: str = ""
+    quiet: bool = False
+    answer: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,14 +89,14 @@ class Outcome:
         stderr: The text on stderr.
         exit_code: The exit code.
         rule: The rule that decided, with its section.
-        asked: Whether the prompt was shown, so that `Question.answer` counted.
+        waiting: Whether it stopped at the prompt. With an answer the command prints all of this and more.
     """
 
     stdout: str
     stderr: str
     exit_code: int
     rule: str
-    asked: bool = False
+    waiting: bool = False
 
 
 def evaluate(question: Question) -> Outcome:
@@ -110,7 +111,8 @@ class _Run:
         self.question = question
         self.stdout = ""
         self.stderr = ""
-        self.asked = False
+        self.waiting = False
+        self.quiet = question.quiet
         controller = question.controller_agent or question.agent
         if question.era is None:
             self.client_rules = Rules.for_client(controller, question.client)
@@ -139,7 +141,6 @@ class _Run:
         given = self.question.flags
         try:
             flags = parse_flags(
-                args=self.question.args,
                 agent_version=self.question.agent_version,
                 agent_stream=given.agent_stream,
                 build_agent=given.build_agent,
@@ -152,11 +153,11 @@ class _Run:
         except UsageError as error:
             return Outcome("", f"ERROR {error}\n", error.exit_code, "C.1 step 1: the flags")
         ended = self._refused_before() or self._run(flags)
-        return Outcome(self.stdout, self.stderr, ended.exit_code or 0, ended.rule, self.asked)
+        return Outcome(self.stdout, self.stderr, ended.exit_code or 0, ended.rule, self.waiting)
 
     def _print(self, step: Selection) -> Selection:
         self.stdout += "".join(f"{line}\n" for line in step.stdout)
-        self.stderr += "".join(f"{line}\n" for line in step.stderr)
+        self.stderr += "".join(f"{line}\n" for line in step.stderr(quiet=self.quiet))
         return step
 
     def _refused_before(self) -> Selection | None:
@@ -225,8 +226,10 @@ class _Run:
 
     def _reset(self, flags: Flags) -> Selection | None:
         if not flags.yes:
-            self.asked = True
             self.stdout += RESET_PROMPT
+            if self.question.answer is None:
+                self.waiting = True
+                return Selection(rule="D.3: a person has to answer")
             if not reset_confirmed(self.question.answer):
                 return self._print(selection.failed(RESET_DECLINED, "D.3: anything but yes declines"))
         refusal = checks.abort_refusal(self.facts)
@@ -237,16 +240,14 @@ class _Run:
 
     def _ask(self, request: Request, step: Selection, uploaded: tuple[Number, ...]) -> Answer:
         flags = request.flags
-        if not self.client_rules.era.controller_chooses:
-            if step.chosen is None:
-                raise ValueError("up to 2.9.32 a client asks for a version of its own choice")
-            refusal = checks.set_version_refusal(
-                self.facts, step.chosen, self.server_rules, ignore_agent_versions=flags.ignore_agent_versions
-            )
-            return Answer(step.chosen, refusal)
-        wanted = serverside.UpgradeRequest(step.chosen, flags.dry_run, flags.ignore_agent_versions)
-        found = self._find(flags.agent_stream, serverside.searched_major(self.facts, wanted))
-        return serverside.upgrade_model(self.facts, wanted, self.server_rules, (*found.versions, *uploaded))
+        if self.client_rules.era.controller_chooses or step.chosen is None:
+            wanted = serverside.UpgradeRequest(step.chosen, flags.dry_run, flags.ignore_agent_versions)
+            found = self._find(flags.agent_stream, serverside.searched_major(self.facts, wanted))
+            return serverside.upgrade_model(self.facts, wanted, self.server_rules, (*found.versions, *uploaded))
+        refusal = checks.set_version_refusal(
+            self.facts, step.chosen, self.server_rules, ignore_agent_versions=flags.ignore_agent_versions
+        )
+        return Answer(step.chosen, refusal)
 
 
 def _binary(version: Number) -> Binary:

@@ -158,11 +158,12 @@ class Engine:
             JujulabError: It failed; the message ends with the last line that it wrote to stderr.
         """
         with docker_errors(f"run {command[0]} in {container.name}"):
-            code, (out, err) = container.exec_run(command, demux=True)
+            code, output = container.exec_run(command, demux=True)
+        out, err = (bytes(part or b"").decode(errors="replace") for part in output)
         if code != 0:
-            lines = (err or out or b"").decode(errors="replace").strip().splitlines() or [f"exit code {code}"]
+            lines = (err or out).strip().splitlines() or [f"exit code {code}"]
             raise JujulabError(lines[-1].removeprefix("ERROR "))
-        return (out or b"").decode()
+        return out
 
     def remove_lab(self, lab: str) -> int:
         """Removes the containers, their volumes and the networks of a lab; returns how many containers there were."""

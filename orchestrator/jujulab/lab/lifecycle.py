@@ -66,7 +66,7 @@ def choose(engine: Engine, wanted: str | None) -> str:
     Raises:
         UsageError: There is none of that name, none at all, or several and none was named.
     """
-    there = {lab.name for lab in labs(engine)} | set(Store().labs())
+    there = {lab.name for lab in labs(engine)} | set(Store.default().labs())
     if wanted is None:
         if len(there) == 1:
             return there.pop()
@@ -84,7 +84,7 @@ def remove(engine: Engine, lab: str) -> int:
     Returns:
         How many containers there were.
     """
-    store = Store()
+    store = Store.default()
     controllers = [found.controller for found in labs(engine) if found.name == lab and found.controller]
     # A lab whose `up` was cut short may be in the store only.
     controllers += [name for name, entry in store.controllers().items() if entry.region == lab]
@@ -121,7 +121,7 @@ def start(engine: Engine, lab: str, timeout: float, report: Callable[[str], None
     for group in _groups(engine, lab):
         report(f"starting {len(group)} {group[0].labels[names.LABEL_ROLE]} container{'s' * (len(group) > 1)}")
         in_parallel(begin, group)
-    made = secrets.load(Store().lab_dir(lab), lab)
+    made = secrets.load(Store.default().lab_dir(lab), lab)
     found = next(entry for entry in labs(engine) if entry.name == lab)
     with closing(admin_client(found.api, made, None, deadline)) as client:
         models = client.call("ModelManager", "ListModels", {"tag": "user-admin"})["user-models"]

@@ -10,9 +10,11 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+from docker.models.containers import Container
+
 from jujulab import host, images
 from jujulab.lab import machines, names, pki, secrets
-from jujulab.lab.engine import Container, Engine, in_parallel
+from jujulab.lab.engine import Engine, in_parallel
 from jujulab.store import Store
 from jujulab_core.errors import JujulabError
 from jujulab_core.rpc import Client
@@ -58,7 +60,7 @@ class _Provisioner:
         self._client = client
         self._lab = lab
         self._report = report
-        directory = Store().lab_dir(lab)
+        directory = Store.default().lab_dir(lab)
         self._secrets = secrets.load(directory, lab)
         self._known_hosts = directory / "ssh" / "known_hosts"
 

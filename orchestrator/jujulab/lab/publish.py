@@ -6,8 +6,10 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from docker.models.containers import Container
+
 from jujulab.lab import names
-from jujulab.lab.engine import Container, Engine
+from jujulab.lab.engine import Engine
 from jujulab_core.errors import JujulabError
 from jujulab_core.version import Number
 

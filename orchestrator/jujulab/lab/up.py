@@ -10,9 +10,11 @@ import socket
 from collections.abc import Callable
 from contextlib import closing
 
+from docker.models.containers import Container
+
 from jujulab import host, images
 from jujulab.lab import machines, names, provision, publish, secrets
-from jujulab.lab.engine import Container, ContainerSpec, Engine, File
+from jujulab.lab.engine import ContainerSpec, Engine, File
 from jujulab.lab.fill import fill_model
 from jujulab.lab.labfile import DEFAULT_SERIES, LabSpec
 from jujulab.lab.ready import admin_client, wait_for_agents
@@ -52,7 +54,7 @@ class _Up:
         self._spec = spec
         self._report = report
         self._deadline = deadline
-        self._store = Store()
+        self._store = Store.default()
 
     def run(self) -> None:
         spec = self._spec

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import shlex
 import threading
 from dataclasses import dataclass
@@ -128,7 +129,7 @@ class Hands:
         )
         # Fabric takes any host key as it comes; here only the pinned one will do.
         kind, _, data = target.host_key.partition(" ")
-        pinned = paramiko.Ed25519Key(data=paramiko.util.b64decode(data)) if kind == "ssh-ed25519" else None
+        pinned = paramiko.Ed25519Key(data=base64.b64decode(data)) if kind == "ssh-ed25519" else None
         if pinned is None:
             raise paramiko.SSHException(f"the lab pinned a host key of the kind {kind!r}, which it never makes")
         connection.client.set_missing_host_key_policy(paramiko.RejectPolicy())

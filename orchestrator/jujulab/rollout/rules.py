@@ -39,13 +39,16 @@ class Limits:
         stage_help: How long a machine's agent may be away before its binary is staged over SSH.
         swap: For exchanging the links and restarting the services, retries included.
         restart: From the restart until every agent of the machine has reported the new version.
+        steps: From the restart until the new version's upgrade steps have ended, for an agent that is busy with them;
+            it tries five times, two minutes apart (the Juju upgrade specification, section G.3).
         retry: Between two tries of the same act on the same machine.
     """
 
     stage: float = 600.0
     stage_help: float = 10.0
     swap: float = 120.0
-    restart: float = 180.0
+    restart: float = 90.0
+    steps: float = 900.0
     retry: float = 5.0
 
 
@@ -266,6 +269,8 @@ def _restarted(upgrade: Upgrade, machine: Machine, now: float, limits: Limits) -
         return Change(machine.id, Phase.FAILED, f"{gave_up.tag}: {gave_up.message}"), None, None
     late = [agent for agent in machine.agents if not _is_up(agent, upgrade.new)]
     deadline = machine.deadline or machine.since + limits.restart
+    if late and all(agent.connected and agent.version == upgrade.new for agent in late):
+        deadline += limits.steps - limits.restart
     if not late:
         if not upgrade.options.health_time:
             return Change(machine.id, Phase.DONE), None, None

@@ -1,0 +1,1 @@
+"""Builds agent tarballs of any version and publishes them as signed simplestreams (``jujulab-publish``)."""

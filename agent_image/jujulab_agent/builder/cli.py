@@ -1,0 +1,130 @@
+"""``jujulab-publish``: what the streams container's publisher can do."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import sys
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NoReturn
+
+from jujulab_agent import defects
+from jujulab_agent.builder.jujud import build_jujud
+from jujulab_agent.builder.publisher import Tree
+from jujulab_agent.builder.tarball import build_tarball
+from jujulab_core.errors import JujulabError, UsageError
+from jujulab_core.simplestreams import Item, check_stream, series_number
+from jujulab_core.version import Binary, Number, binary_series
+
+DEFAULT_ROOT = "/srv/streams"
+# What up to Juju 2.8 a binary is made for if nobody says.
+DEFAULT_SERIES = "bionic"
+ARCHES = ("amd64", "arm64", "armhf", "i386", "ppc64el", "riscv64", "s390x")
+_MACHINE_ARCHES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "armhf", "i686": "i386", "ppc64le": "ppc64el"}
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(message, next_step=f"see {self.prog} --help")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs a command; prints JSON on stdout, or one sentence on stderr. Returns the exit code."""
+    try:
+        options = _parser().parse_args(arguments)
+        result = options.run(options)
+    except JujulabError as error:
+        hint = f"\nNext: {error.next_step}" if error.next_step else ""
+        sys.stderr.write(f"ERROR {error}{hint}\n")
+        return error.exit_code
+    except OSError as error:
+        sys.stderr.write(f"ERROR cannot write the streams: {error}\n")
+        return 1
+    sys.stdout.write(json.dumps(result) + "\n")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="jujulab-publish", description="Publishes agent binaries on the lab's internet.")
+    parser.add_argument("--root", default=DEFAULT_ROOT, help="directory of the streams (default %(default)s)")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=_Parser)
+
+    init = commands.add_parser("init", help="make the signing key on first use and print its public part")
+    init.add_argument("--url", required=True, help="where the streams are served; becomes part of the key's name")
+    init.set_defaults(run=_init)
+
+    publish = commands.add_parser("publish", help="build versions and add them to a stream")
+    publish.add_argument("versions", nargs="+", metavar="VERSION")
+    publish.add_argument("--stream", default="released")
+    publish.add_argument("--series", default=DEFAULT_SERIES, help="comma-separated; 2.9 and later have none")
+    publish.add_argument("--arch", help="comma-separated (default: this machine's)")
+    publish.add_argument("--size", type=int, metavar="BYTES", help="pad each tarball to about this many bytes")
+    publish.add_argument("--step", action="append", default=[], metavar="TEXT", help="an upgrade step to run")
+    publish.add_argument("--defect", default="", metavar="KIND", help=f"one of {', '.join(defects.KINDS)}")
+    publish.set_defaults(run=_publish)
+
+    listing = commands.add_parser("list", help="print what is published")
+    listing.set_defaults(run=_list)
+    return parser
+
+
+def _init(options: argparse.Namespace) -> dict[str, Any]:
+    return {"public-key": Tree(Path(options.root)).init(f"Simplestreams of {options.url}")}
+
+
+def _publish(options: argparse.Namespace) -> dict[str, Any]:
+    numbers = sorted({Number.parse(text) for text in options.versions})
+    if any(number.is_zero for number in numbers):
+        raise UsageError("version 0.0.0 stands for none and cannot be published")
+    series = _split(options.series, "series")
+    for name in series:
+        series_number(name)
+    arches = _arches(options.arch)
+    defect = defects.check(options.defect) if options.defect else ""
+    stream = check_stream(options.stream)
+    tarballs: dict[Binary, bytes] = {}
+    for number in numbers:
+        content = build_tarball(build_jujud(number, options.step, defect), options.size)
+        for name in series:
+            tarballs |= {Binary(number, binary_series(number, name), arch): content for arch in arches}
+    items = Tree(Path(options.root)).publish(stream, tarballs, datetime.now(UTC))
+    return {"published": [_printed(stream, item) for item in _in_order(items)]}
+
+
+def _list(options: argparse.Namespace) -> dict[str, Any]:
+    streams = Tree(Path(options.root)).published()
+    listed = [_printed(stream, item) for stream, items in sorted(streams.items()) for item in _in_order(items)]
+    return {"published": listed}
+
+
+def _arches(text: str | None) -> list[str]:
+    machine = platform.machine()
+    arches = _split(text or _MACHINE_ARCHES.get(machine, machine), "arch")
+    for arch in arches:
+        if arch not in ARCHES:
+            raise UsageError(f'unknown arch "{arch}"', next_step=f"use one of {', '.join(ARCHES)}")
+    return arches
+
+
+def _split(text: str, what: str) -> list[str]:
+    names = [name.strip() for name in text.split(",")]
+    if not all(names):
+        raise UsageError(f'"{text}" is not a comma-separated list of {what}')
+    return names
+
+
+def _in_order(items: Iterable[Item]) -> list[Item]:
+    return sorted(items, key=lambda item: (item.binary.number, item.binary.series, item.binary.arch))
+
+
+def _printed(stream: str, item: Item) -> dict[str, Any]:
+    return {
+        "binary": str(item.binary),
+        "stream": stream,
+        "path": item.path,
+        "size": item.size,
+        "sha256": item.sha256,
+    }

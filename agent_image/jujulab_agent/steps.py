@@ -1,0 +1,178 @@
+"""Upgrade steps: what the new version does to the machine on its first start (section G.3).
+
+Every operation must be able to run again after a partial run: a failed step is tried again, and so is one
+that was cut off.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from typing import NamedTuple
+
+from jujulab_agent import _release, defects, systemd, wrench
+from jujulab_agent.host import Host, save_conf, text
+from jujulab_agent.logs import LOG
+from jujulab_agent.session import Session
+from jujulab_agent.space import check_free_space
+from jujulab_agent.status import Status
+from jujulab_core.agentconf import Value
+from jujulab_core.errors import JujulabError
+from jujulab_core.version import Number
+
+ATTEMPTS = 5
+RETRY_SECONDS = 120.0
+# With the wrench `short-upgrade-timeout`.
+SHORT_RETRY_SECONDS = 1.0
+_MODULE = "juju.worker.upgradesteps"
+_UPGRADE_MODULE = "juju.upgrade"
+
+Operation = Callable[[Host, dict[str, Value]], None]
+
+
+class Step(NamedTuple):
+    """One operation, to be run when an agent comes from below `version`."""
+
+    version: Number
+    description: str
+    operation: Operation
+
+
+def table() -> list[Step]:
+    """The steps of a machine agent, oldest first; those of the publisher come last in their version."""
+    own = Number.parse(_release.VERSION)
+    steps = [
+        Step(
+            Number(2, 7, 2),
+            "ensure systemd files are located under /etc/systemd/system",
+            lambda *_: systemd.move_services_to_etc(),
+        ),
+        Step(Number(2, 9, 0), "store deployed units in machine agent.conf", _store_deployed_units),
+    ]
+    steps += [Step(own, description, lambda *_: None) for description in _release.STEPS]
+    if defects.active("fail-upgrade-step"):
+        steps.append(Step(own, "break on purpose", _fail))
+    return steps
+
+
+def select(steps: list[Step], from_version: Number, to_version: Number) -> list[Step]:
+    """The steps above one version and at most another, oldest first, builds ignored."""
+    low, high = from_version.without_build(), to_version.without_build()
+    return sorted((step for step in steps if low < step.version.without_build() <= high), key=lambda s: s.version)
+
+
+def _fail(*_: object) -> None:
+    raise JujulabError("this release cannot be upgraded to (defect fail-upgrade-step)")
+
+
+def _store_deployed_units(host: Host, conf: dict[str, Value]) -> None:
+    names = sorted(name for name in os.listdir(f"{host.data_dir}/agents") if name.startswith("unit-"))
+    values = conf.get("values")
+    stored = dict(values) if isinstance(values, dict) else {}
+    conf["values"] = stored | {"deployed-units": ",".join(names)}
+    save_conf(host.data_dir, host.tag, conf)
+
+
+class UpgradeSteps:
+    """Runs the steps from ``upgradedToVersion`` to the running version, and then opens a gate."""
+
+    def __init__(
+        self,
+        host: Host,
+        conf: dict[str, Value],
+        status: Status,
+        session: Session,
+        name: str,
+        upgraded: threading.Event,
+    ) -> None:
+        """Looks whether there is anything to do; opens the gate at once if not.
+
+        Args:
+            host: Whose steps they are.
+            conf: The agent's configuration; ``upgradedToVersion`` in it is brought up to date.
+            status: Where progress is shown.
+            session: How it is told.
+            name: Such as ``machine 0``.
+            upgraded: The gate.
+        """
+        self._host = host
+        self._conf = conf
+        self._status = status
+        self._session = session
+        self._name = name
+        self._upgraded = upgraded
+        kind = host.tag.partition("-")[0]
+        self._category = f"{kind}-agent"
+        self._busy, self._rested = ("started", "started") if kind == "machine" else ("executing", "idle")
+        # A configuration without the key is that of an agent that never finished an upgrade.
+        self._from = Number.parse(text(conf, "upgradedToVersion") or str(host.version))
+        if self._from.without_build() == host.version.without_build() and not self._wrench("always-try-upgrade"):
+            LOG.info(_MODULE, f"upgrade steps for {host.version} have already been run.")
+            if text(conf, "upgradedToVersion") != str(host.version):
+                self._save()
+            upgraded.set()
+
+    def first_status(self) -> tuple[str, str]:
+        """The agent's status and message when it logs in."""
+        if self._upgraded.is_set():
+            return self._rested, ""
+        return self._busy, f"upgrading to {self._host.version}"
+
+    def completed(self) -> bool:
+        """Whether the agent is fully upgraded; makes it so first if need be."""
+        if not self._upgraded.is_set():
+            self.run()
+        return self._upgraded.is_set()
+
+    def run(self) -> None:
+        """Tries until the steps are done or the attempts are used up; opens the gate in the first case."""
+        if self._wrench("fail-upgrade-start"):
+            return
+        pause = threading.Event()
+        seconds = SHORT_RETRY_SECONDS if self._wrench("short-upgrade-timeout") else RETRY_SECONDS
+        version = self._host.version
+        for left in reversed(range(ATTEMPTS)):
+            self._status.set(self._busy, f"upgrading to {version}", self._session)
+            try:
+                self._attempt()
+            except (JujulabError, OSError) as error:
+                outcome = "will retry" if left else "giving up"
+                LOG.error(
+                    _MODULE,
+                    f'upgrade from {self._from} to {version} for "{self._host.tag}" failed ({outcome}): {error}',
+                )
+                self._status.set("error", f"upgrade to {version} failed ({outcome}): {error}", self._session)
+                if left:
+                    pause.wait(seconds)
+                continue
+            self._status.set(self._rested, "", self._session)
+            LOG.info(_MODULE, f"upgrade to {version} completed successfully.")
+            self._upgraded.set()
+            return
+
+    def _attempt(self) -> None:
+        host = self._host
+        try:
+            check_free_space(host.data_dir)
+        except JujulabError as error:
+            raise JujulabError(f"{self._name} cannot be upgraded: {error}") from error
+        LOG.info(_MODULE, f'starting upgrade from {self._from} to {host.version} for "{host.tag}"')
+        if self._wrench("fail-upgrade"):
+            raise JujulabError("wrench")
+        steps = table() if host.tag.startswith("machine-") else []
+        for step in select(steps, self._from, host.version):
+            LOG.info(_UPGRADE_MODULE, f"running upgrade step: {step.description}")
+            try:
+                step.operation(host, self._conf)
+            except (JujulabError, OSError) as error:
+                raise JujulabError(f"{step.description}: {error}") from error
+        LOG.info(_UPGRADE_MODULE, "All upgrade steps completed successfully.")
+        self._save()
+
+    def _save(self) -> None:
+        self._conf["upgradedToVersion"] = str(self._host.version)
+        save_conf(self._host.data_dir, self._host.tag, self._conf)
+
+    def _wrench(self, feature: str) -> bool:
+        return wrench.active(self._host.data_dir, self._category, feature)

@@ -1,0 +1,134 @@
+"""Start and stop of the controller's process."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import socket
+import ssl
+from pathlib import Path
+
+from aiohttp import web
+
+import jujulab_controller.facades.all
+from jujulab_controller import bootstrap
+from jujulab_controller.http import Http
+from jujulab_controller.hub import Hub
+from jujulab_controller.logsink import Handler
+from jujulab_controller.services import Services
+from jujulab_controller.state import models
+from jujulab_controller.state.store import Store
+from jujulab_core.errors import JujulabError
+from jujulab_core.version import Number
+
+logger = logging.getLogger("juju.controller")
+
+__all__ = ["App", "listening_socket", "serve"]
+
+# Importing the facades is what registers them.
+_FACADES = jujulab_controller.facades.all.__all__
+_FIRST_SYSTEMD_FD = 3
+_BACKLOG = 4096
+
+
+def listening_socket(listen: str) -> socket.socket:
+    """The socket to serve on: systemd's, which queues connections while the controller restarts, or an own one.
+
+    Args:
+        listen: ``HOST:PORT``, or empty for systemd's.
+
+    Raises:
+        JujulabError: systemd gave none, or the address cannot be had.
+    """
+    if listen:
+        host, _, port = listen.rpartition(":")
+        try:
+            return socket.create_server((host, int(port)), backlog=_BACKLOG)
+        except (OSError, ValueError) as error:
+            raise JujulabError(f"cannot listen on {listen}: {error}") from error
+    if os.environ.get("LISTEN_FDS") != "1" or os.environ.get("LISTEN_PID") not in (None, str(os.getpid())):
+        raise JujulabError(
+            "systemd passed no socket", next_step="start jujud-controller.socket, or give --listen HOST:PORT"
+        )
+    return socket.socket(fileno=_FIRST_SYSTEMD_FD)
+
+
+class App:
+    """A running controller; an asynchronous context manager."""
+
+    def __init__(self, data_dir: Path, log_dir: Path, version: Number, listener: socket.socket) -> None:
+        self._data_dir = data_dir
+        self._log_dir = log_dir
+        self._version = version
+        self._listener = listener
+        self._exits = contextlib.AsyncExitStack()
+
+    async def __aenter__(self) -> App:
+        """Upgrades the database, loads the state and begins to serve."""
+        try:
+            await self._start()
+        except BaseException:
+            await self._exits.aclose()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Ends connections, then the state."""
+        await self._exits.aclose()
+
+    async def _start(self) -> None:
+        hub = Hub()
+        store = await asyncio.get_running_loop().run_in_executor(
+            None, Store, self._data_dir / "controller.db", hub.publish
+        )
+        for step in store.steps:
+            logger.info("running upgrade step: %s", step)
+        services = Services(self._version, self._data_dir, self._log_dir, store, hub)
+        self._exits.push_async_callback(services.close)
+        await bootstrap.make_state(store, self._data_dir, self._version)
+        mine = await store.read(models.the_controller)
+        handler = Handler(services.logs, asyncio.get_running_loop(), mine.model_uuid)
+        logging.getLogger("juju").addHandler(handler)
+        self._exits.callback(logging.getLogger("juju").removeHandler, handler)
+        if mine.version != str(self._version):
+            logger.info("controller upgraded from %s to %s", mine.version, self._version)
+            await store.write(lambda tx: models.update_controller(tx, version=str(self._version)))
+        await services.load()
+        await bootstrap.take_tools(services.binaries, services.controller_model, self._data_dir)
+        await self._listen(Http(services), self._tls(mine.cert, mine.key))
+        logger.info("controller %s %s serves its API", mine.name, self._version)
+
+    async def _listen(self, http: Http, context: ssl.SSLContext) -> None:
+        application = web.Application()
+        application.add_routes(http.routes())
+        runner = web.AppRunner(application, access_log=None, shutdown_timeout=5)
+        await runner.setup()
+        self._exits.push_async_callback(runner.cleanup)
+        site = web.SockSite(runner, self._listener, ssl_context=context, backlog=_BACKLOG)
+        await site.start()
+        self._exits.push_async_callback(http.close)
+
+    def _tls(self, cert: str, key: str) -> ssl.SSLContext:
+        """OpenSSL reads certificates from files only; Juju's name for this one is ``server.pem``."""
+        path = self._data_dir / "server.pem"
+        temporary = path.with_suffix(".new")
+        temporary.touch(mode=0o600)
+        temporary.write_text(cert + key)
+        temporary.replace(path)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.load_cert_chain(path)
+        return context
+
+
+async def serve(data_dir: Path, log_dir: Path, version: Number, listener: socket.socket) -> None:
+    """Runs the controller until SIGTERM or SIGINT."""
+    ending = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, ending.set)
+    async with App(data_dir, log_dir, version, listener):
+        await ending.wait()

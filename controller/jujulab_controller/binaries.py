@@ -1,0 +1,187 @@
+"""The cache of agent binaries: content-addressed files, filled by uploads and, on a miss, from the internet.
+
+However many ask for a version that is not here, it is fetched once. What is not verified is never served.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import logging
+import os
+import tempfile
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import aiohttp
+from sqlalchemy import Row
+
+from jujulab_controller.internet import Internet, Offer
+from jujulab_controller.state import binaries, models
+from jujulab_controller.state.store import Store
+from jujulab_controller.streams import candidates
+from jujulab_core.errors import VerificationError
+from jujulab_core.simplestreams import DEFAULT_LIMITS
+from jujulab_core.version import Binary
+
+logger = logging.getLogger("juju.apiserver.tools")
+
+# A download that brings nothing for so long is given up.
+STALL_SECONDS = 30.0
+_PIECE = 256 * 1024
+
+
+class BinaryCache:
+    """The files below ``blobs/`` and the rows that name them."""
+
+    def __init__(self, directory: Path, store: Store, internet: Internet) -> None:
+        self._blobs = directory / "blobs"
+        self._partial = directory / "partial"
+        self._store = store
+        self._internet = internet
+        self._fetches: dict[str, asyncio.Task[None]] = {}
+        self._blobs.mkdir(parents=True, exist_ok=True)
+        self._partial.mkdir(parents=True, exist_ok=True)
+        for leftover in self._partial.iterdir():
+            leftover.unlink()
+
+    def path(self, sha256: str) -> Path:
+        """Where the file with this hash is."""
+        return self._blobs / sha256
+
+    async def find(self, model_uuid: str, version: Binary) -> Row[Any] | None:
+        """What the cache holds of a version for a model: the row, or None."""
+        row = await self._store.read(lambda db: binaries.find(db, model_uuid, str(version)))
+        if row is not None and not self.path(row.sha256).exists():
+            logger.error("%s is in the catalogue, but its file %s is gone", version, row.sha256)
+            return None
+        return row
+
+    async def ensure(self, model_uuid: str, version: Binary) -> Row[Any]:
+        """The row of a version that is in the cache, fetched from the internet if need be.
+
+        Raises:
+            VerificationError: It is not here and cannot be had; the message says why.
+        """
+        row = await self.find(model_uuid, version)
+        if row is not None:
+            return row
+        key = str(version)
+        fetch = self._fetches.get(key)
+        if fetch is None:
+            logger.info("%s agent binaries not found locally, fetching", version)
+            fetch = asyncio.get_running_loop().create_task(self._fetch(model_uuid, version))
+            self._fetches[key] = fetch
+            fetch.add_done_callback(lambda _: self._fetches.pop(key, None))
+        # One client that goes away must not end the fetch for the others.
+        await asyncio.shield(fetch)
+        row = await self.find(model_uuid, version)
+        if row is None:
+            raise VerificationError(f"{version} was fetched and is gone again")
+        return row
+
+    async def offer(self, model_uuid: str, version: Binary) -> Offer | None:
+        """Where the internet has a version, by the streams that the model searches; None if nowhere."""
+        return next(
+            (
+                offer
+                for offer in await candidates(self._store, self._internet, model_uuid, wanted=version.number)
+                if offer.item.binary == version
+            ),
+            None,
+        )
+
+    async def add(self, model_uuid: str, version: Binary, pieces: AsyncIterator[bytes], source: str) -> Row[Any]:
+        """Takes in a binary that somebody uploads.
+
+        Raises:
+            VerificationError: It is empty or too long.
+        """
+        sha256, size = await self._store_pieces(pieces, DEFAULT_LIMITS.binary_bytes, source)
+        if not size:
+            raise VerificationError("no agent binaries uploaded")
+        await self._store.write(lambda tx: binaries.add(tx, model_uuid, str(version), sha256, size, source))
+        row = await self.find(model_uuid, version)
+        if row is None:
+            raise VerificationError(f"{version} was uploaded and is gone again")
+        return row
+
+    async def alias(self, model_uuid: str, version: Binary, row: Row[Any]) -> None:
+        """Enters the same file under another series."""
+        await self._store.write(lambda tx: binaries.add(tx, model_uuid, str(version), row.sha256, row.size, row.source))
+
+    async def close(self) -> None:
+        """Gives up fetches that are under way."""
+        fetches = list(self._fetches.values())
+        for fetch in fetches:
+            fetch.cancel()
+        await asyncio.gather(*fetches, return_exceptions=True)
+        await self._internet.close()
+
+    async def _fetch(self, model_uuid: str, version: Binary) -> None:
+        offer = await self.offer(model_uuid, version)
+        if offer is None:
+            raise VerificationError("no matching agent binaries available")
+        item = offer.item
+        logger.info("fetching %s agent binaries from %s", version, offer.url)
+        try:
+            session = await self._internet.open()
+            timeout = aiohttp.ClientTimeout(total=None, sock_connect=STALL_SECONDS, sock_read=STALL_SECONDS)
+            async with session.get(offer.url, timeout=timeout) as response:
+                if response.status != 200:
+                    raise VerificationError(f"bad HTTP response: {response.status} {response.reason}")
+                sha256, size = await self._store_pieces(
+                    response.content.iter_chunked(_PIECE), item.size, offer.url, item.sha256
+                )
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise VerificationError(f"cannot fetch {offer.url}: {error or type(error).__name__}") from error
+        shared = (await self._store.read(models.the_controller)).model_uuid
+        await self._store.write(lambda tx: binaries.add(tx, shared, str(version), sha256, size, offer.url))
+
+    async def _store_pieces(
+        self, pieces: AsyncIterator[bytes], limit: int, source: str, expected: str = ""
+    ) -> tuple[str, int]:
+        digest = hashlib.sha256()
+        size = 0
+        descriptor, name = tempfile.mkstemp(dir=self._partial)
+        partial = Path(name)
+        loop = asyncio.get_running_loop()
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                async for piece in pieces:
+                    size += len(piece)
+                    if size > limit:
+                        raise VerificationError(f"size mismatch for {source}")
+                    await loop.run_in_executor(None, _write, file, digest, piece)
+                sha256 = digest.hexdigest()
+                if expected and size != limit:
+                    raise VerificationError(f"size mismatch for {source}")
+                if expected and sha256 != expected:
+                    raise VerificationError(f"hash mismatch for {source}")
+                await loop.run_in_executor(None, _sync, file)
+            partial.replace(self.path(sha256))
+            await loop.run_in_executor(None, _sync_directory, self._blobs)
+        finally:
+            with contextlib.suppress(FileNotFoundError):
+                partial.unlink()
+        return sha256, size
+
+
+def _write(file: BinaryIO, digest: hashlib._Hash, piece: bytes) -> None:
+    digest.update(piece)
+    file.write(piece)
+
+
+def _sync(file: BinaryIO) -> None:
+    file.flush()
+    os.fsync(file.fileno())
+
+
+def _sync_directory(directory: Path) -> None:
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,69 @@
+"""Charm names as users write them, and the URLs that status shows; pure."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from jujulab_core.errors import RpcError
+from jujulab_core.simplestreams import SERIES_NUMBERS
+from jujulab_core.tags import APPLICATION_RE
+from jujulab_core.version import Number
+
+_CHARM_RE = re.compile(
+    rf"(?:(?P<schema>cs|ch|local):)?(?:~[a-z0-9-]+/)?(?:[a-z0-9]+/){{0,2}}(?P<name>{APPLICATION_RE.pattern})(?:-(?P<rev>\d{{1,9}}))?"
+)
+# The lab has no charm store; a charm without a revision is taken as its first.
+_DEFAULT_REVISION = 1
+
+
+class Charm(NamedTuple):
+    """A charm.
+
+    Attributes:
+        url: As status shows it: ``cs:ubuntu-12``, ``ch:amd64/jammy/ubuntu-24``.
+        name: ``ubuntu``.
+        revision: 12.
+    """
+
+    url: str
+    name: str
+    revision: int
+
+
+def parse(text: str, controller: Number, series: str, arch: str) -> Charm:
+    """Reads ``ubuntu``, ``cs:ubuntu-12``, ``cs:bionic/ubuntu-12`` or ``ch:ubuntu``.
+
+    Args:
+        text: What the user wrote.
+        controller: The controller's version: up to 2.8 a bare name is the charm store's, later Charmhub's.
+        series: Part of a Charmhub URL.
+        arch: Part of a Charmhub URL.
+
+    Raises:
+        RpcError: It is not a charm's name.
+    """
+    match = _CHARM_RE.fullmatch(text)
+    if not match:
+        raise RpcError(f'cannot parse name and/or revision in URL "{text}": name "{text}" not valid')
+    name = match["name"]
+    revision = int(match["rev"]) if match["rev"] else _DEFAULT_REVISION
+    schema = match["schema"] or ("cs" if (controller.major, controller.minor) < (2, 9) else "ch")
+    middle = f"{arch}/{series}/" if schema == "ch" else ""
+    return Charm(f"{schema}:{middle}{name}-{revision}", name, revision)
+
+
+def workload_version(charm: str, series: str) -> str:
+    """What a charm's workload says of itself: the ubuntu charm the release it runs on, others nothing."""
+    return SERIES_NUMBERS.get(series, "") if charm == "ubuntu" else ""
+
+
+def base_of(series: str) -> dict[str, str]:
+    """A series as Juju 3 shows it: ``{"name": "ubuntu", "channel": "18.04/stable"}``."""
+    return {"name": "ubuntu", "channel": f"{SERIES_NUMBERS.get(series, series)}/stable"}
+
+
+def series_of(base: dict[str, str]) -> str:
+    """The series of a base; empty when the base is not one that is known."""
+    channel = str(base.get("channel", "")).split("/")[0]
+    return next((name for name, number in SERIES_NUMBERS.items() if number == channel), "")

@@ -1,0 +1,86 @@
+"""A model's configuration: what it sets itself, over the defaults; and what may be set."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from sqlalchemy import Row
+
+from jujulab_core.errors import RpcError
+from jujulab_core.simplestreams import check_stream
+
+DEFAULTS: dict[str, Any] = {
+    "agent-metadata-url": "",
+    "agent-stream": "released",
+    "apt-http-proxy": "",
+    "apt-https-proxy": "",
+    "authorized-keys": "",
+    "automatically-retry-hooks": True,
+    "default-series": "",
+    "development": False,
+    "ftp-proxy": "",
+    "http-proxy": "",
+    "https-proxy": "",
+    "image-metadata-url": "",
+    "image-stream": "released",
+    "juju-http-proxy": "",
+    "juju-https-proxy": "",
+    "juju-no-proxy": "127.0.0.1,localhost,::1",
+    "logging-config": "<root>=INFO",
+    "max-status-history-age": "336h",
+    "max-status-history-size": "5G",
+    "no-proxy": "127.0.0.1,localhost,::1",
+    "provisioner-harvest-mode": "destroyed",
+    "proxy-ssh": False,
+    "ssl-hostname-verification": True,
+    "test-mode": False,
+    "update-status-hook-interval": "5m",
+}
+# Set when the model is made and never again.
+FIXED = ("name", "type", "uuid")
+NOT_SETTABLE = "agent-version cannot be changed"
+
+
+def effective(model: Row[Any], controller: Row[Any]) -> dict[str, dict[str, Any]]:
+    """Every setting in force: key to ``{"value", "source"}``, by key."""
+    settings = {key: {"value": value, "source": "default"} for key, value in DEFAULTS.items()}
+    own = json.loads(model.config) | {
+        "agent-version": model.agent_version,
+        "name": model.name,
+        "type": controller.cloud,
+        "uuid": model.uuid,
+    }
+    settings |= {key: {"value": value, "source": "model"} for key, value in own.items()}
+    return dict(sorted(settings.items()))
+
+
+def check(changes: dict[str, Any]) -> dict[str, Any]:
+    """Checks settings that somebody wants to set and returns them with their right types.
+
+    Raises:
+        RpcError: A key may not be set, or not to this value.
+        UsageError: A stream's name is not one.
+    """
+    checked: dict[str, Any] = {}
+    for key, value in changes.items():
+        if key == "agent-version":
+            raise RpcError(NOT_SETTABLE)
+        if key in FIXED:
+            raise RpcError(f"{key} cannot be changed")
+        checked[key] = _typed(key, value)
+    if checked.get("agent-stream"):
+        check_stream(str(checked["agent-stream"]))
+    return checked
+
+
+def _typed(key: str, value: Any) -> Any:
+    default = DEFAULTS.get(key)
+    if isinstance(default, bool) and not isinstance(value, bool):
+        words = {"true": True, "false": False}
+        if str(value).lower() not in words:
+            raise RpcError(f'{key}: expected bool, got string("{value}")')
+        return words[str(value).lower()]
+    if isinstance(value, dict | list) or value is None:
+        raise RpcError(f"{key}: expected a text, a number or a truth")
+    return value

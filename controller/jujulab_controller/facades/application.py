@@ -1,0 +1,141 @@
+"""``Application``: applications, units and relations come and go."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from jujulab_controller import charms
+from jujulab_controller.auth import Access
+from jujulab_controller.charms import series_of
+from jujulab_controller.errors import bad_request
+from jujulab_controller.facades.bulk import each
+from jujulab_controller.placement import add_units, default_arch, default_series
+from jujulab_controller.rpc.call import Call, entity, number, text
+from jujulab_controller.rpc.registry import Where, facade
+from jujulab_controller.state import applications, models
+from jujulab_controller.state.store import Tx
+
+application = facade("Application", Where.MODEL)
+
+MAX_UNITS = 1000
+
+
+@application.method("Deploy", Access.WRITE)
+async def deploy(call: Call) -> dict[str, Any]:
+    """Deploys applications with their units."""
+
+    async def one(item: dict[str, Any]) -> dict[str, Any]:
+        name, url = text(item, "application"), text(item, "charm-url")
+        wanted = text(item, "series") or series_of((item.get("charm-origin") or {}).get("base") or {})
+        subordinate = item.get("subordinate") is True
+        count = 0 if subordinate else _count(item)
+        placement = _placement(item)
+
+        def write(tx: Tx) -> None:
+            models.check_blocks(tx.db, call.model, "change")
+            series = wanted or default_series(tx.db, call.model)
+            arch = default_arch(tx.db, call.model)
+            charm = charms.parse(url, call.services.version, series, arch)
+            applications.deploy(
+                tx,
+                call.model,
+                name or charm.name,
+                charm,
+                series,
+                subordinate=subordinate,
+                config=item.get("config") or {},
+            )
+            add_units(tx, call.model, name or charm.name, count, placement)
+
+        await call.services.store.write(write)
+        return {}
+
+    return await each(call.items("applications"), one)
+
+
+@application.method("AddUnits", Access.WRITE)
+async def add_units_(call: Call) -> dict[str, Any]:
+    """Adds units to an application."""
+    name, count, placement = call.text("application"), _count(call.params), _placement(call.params)
+
+    def write(tx: Tx) -> list[str]:
+        models.check_blocks(tx.db, call.model, "change")
+        return add_units(tx, call.model, name, count, placement)
+
+    return {"units": await call.services.store.write(write)}
+
+
+@application.method("AddRelation", Access.WRITE)
+async def add_relation(call: Call) -> dict[str, Any]:
+    """Relates two applications; a subordinate is put beside each unit of its principal."""
+    ends = [end.split(":")[0] for end in call.texts("endpoints")]
+    if len(ends) != 2:
+        raise bad_request("a relation needs two endpoints")
+
+    def write(tx: Tx) -> dict[str, Any]:
+        models.check_blocks(tx.db, call.model, "change")
+        relation = applications.relate(tx, call.model, ends[0], ends[1])
+        return {
+            "endpoints": {
+                end["application"]: {
+                    "name": end["name"],
+                    "role": end["role"],
+                    "interface": relation.interface,
+                    "optional": False,
+                    "limit": 0,
+                    "scope": relation.scope,
+                }
+                for end in json.loads(relation.endpoints)
+            }
+        }
+
+    return await call.services.store.write(write)
+
+
+@application.method("DestroyUnit", Access.WRITE)
+async def destroy_unit(call: Call) -> dict[str, Any]:
+    """Removes units."""
+
+    async def one(item: dict[str, Any]) -> dict[str, Any]:
+        name = entity(text(item, "unit-tag") or text(item, "tag"), "unit")
+
+        def write(tx: Tx) -> None:
+            models.check_blocks(tx.db, call.model, "remove")
+            applications.remove_unit(tx, call.model, name)
+
+        await call.services.store.write(write)
+        return {"info": {}}
+
+    return await each(call.items("units") or call.items("entities"), one)
+
+
+@application.method("DestroyApplication", Access.WRITE)
+async def destroy_application(call: Call) -> dict[str, Any]:
+    """Removes applications with their units."""
+
+    async def one(item: dict[str, Any]) -> dict[str, Any]:
+        name = entity(text(item, "application-tag") or text(item, "tag"), "application")
+
+        def write(tx: Tx) -> None:
+            models.check_blocks(tx.db, call.model, "remove")
+            applications.remove_application(tx, call.model, name)
+
+        await call.services.store.write(write)
+        return {"info": {}}
+
+    return await each(call.items("applications") or call.items("entities"), one)
+
+
+def _count(params: dict[str, Any]) -> int:
+    count = number(params, "num-units")
+    if not 0 <= count <= MAX_UNITS:
+        raise bad_request(f"cannot add {count} units: from 0 to {MAX_UNITS} at once")
+    return count
+
+
+def _placement(params: dict[str, Any]) -> list[dict[str, Any]]:
+    placement = params.get("placement") or []
+    if not isinstance(placement, list) or not all(isinstance(item, dict) for item in placement):
+        raise bad_request("parameter placement is not a list of objects")
+    return placement

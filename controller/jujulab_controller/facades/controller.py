@@ -1,0 +1,96 @@
+"""``Controller``: about the controller itself."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from sqlalchemy import Connection
+
+from jujulab_controller.auth import Access
+from jujulab_controller.config import effective
+from jujulab_controller.facades.bulk import each
+from jujulab_controller.model_info import reference
+from jujulab_controller.rpc.call import Call, entity
+from jujulab_controller.rpc.registry import Where, facade
+from jujulab_controller.state import models
+from jujulab_core.layout import API_PORT
+
+controller = facade("Controller", Where.CONTROLLER)
+
+
+@controller.method("ControllerVersion")
+async def controller_version(call: Call) -> dict[str, Any]:
+    """The version that the controller runs."""
+    return {"version": str(call.services.version), "git-commit": ""}
+
+
+@controller.method("ControllerConfig")
+async def controller_config(call: Call) -> dict[str, Any]:
+    """The controller's own settings."""
+    mine = await call.services.store.read(models.the_controller)
+    return {
+        "config": json.loads(mine.config)
+        | {
+            "controller-uuid": mine.uuid,
+            "controller-name": mine.name,
+            "api-port": API_PORT,
+            "ca-cert": mine.ca_cert,
+            "identity-url": "",
+            "features": [],
+        }
+    }
+
+
+@controller.method("ModelConfig", Access.SUPERUSER)
+async def controller_model_config(call: Call) -> dict[str, Any]:
+    """The controller model's settings (the Juju upgrade specification, section C.1, step 2)."""
+    model, mine = await call.services.store.read(
+        lambda db: (models.get(db, call.services.controller_model), models.the_controller(db))
+    )
+    return {"config": effective(model, mine)}
+
+
+@controller.method("AllModels", Access.SUPERUSER)
+async def all_models(call: Call) -> dict[str, Any]:
+    """Every model of the controller."""
+    found = await call.services.store.read(lambda db: models.visible(db, call.identity.name, everything=True))
+    return {"user-models": [{"model": reference(model), "last-connection": None} for model in found]}
+
+
+@controller.method("ControllerAPIInfoForModels")
+async def controller_api_info_for_models(call: Call) -> dict[str, Any]:
+    """Where the controller of each of some models is: here."""
+    mine = await call.services.store.read(models.the_controller)
+
+    async def one(tag: str) -> dict[str, Any]:
+        uuid = entity(tag, "model")
+        await call.services.store.read(lambda db: models.get(db, uuid))
+        return {"addresses": json.loads(mine.api_endpoints), "cacert": mine.ca_cert}
+
+    return await each(call.tags(), one)
+
+
+@controller.method("ListBlockedModels", Access.SUPERUSER)
+async def list_blocked_models(call: Call) -> dict[str, Any]:
+    """The models with a block in force."""
+
+    def read(db: Connection) -> list[dict[str, Any]]:
+        return [
+            {
+                "name": model.name,
+                "model-uuid": model.uuid,
+                "owner-tag": f"user-{model.owner}",
+                "blocks": list(models.blocks_of(db, model.uuid)),
+            }
+            for model in models.visible(db, call.identity.name, everything=True)
+            if models.blocks_of(db, model.uuid)
+        ]
+
+    return {"models": await call.services.store.read(read)}
+
+
+@controller.method("IdentityProviderURL")
+async def identity_provider_url(_call: Call) -> dict[str, Any]:
+    """There is no identity provider."""
+    return {"result": ""}

@@ -1,0 +1,62 @@
+"""``LabUpgrades``, ours: users look at the records of upgrades."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Connection, Row
+
+from jujulab_controller.auth import Access
+from jujulab_controller.errors import permission_denied
+from jujulab_controller.rpc.call import Call, entity, number
+from jujulab_controller.rpc.registry import Where, facade
+from jujulab_controller.state import upgrades, users
+from jujulab_controller.upgrade_view import header, whole
+from jujulab_controller.watchers import NotifyWatcher
+
+lab_upgrades = facade("LabUpgrades", Where.CONTROLLER)
+
+
+@lab_upgrades.method("List")
+async def list_(call: Call) -> dict[str, Any]:
+    """The upgrades of one model or of all that the user may see, newest first."""
+    tag = call.text("model-tag")
+    uuid = entity(tag, "model") if tag else None
+    name = call.identity.name
+
+    def read(db: Connection) -> list[dict[str, Any]]:
+        return [
+            header(db, row)
+            for row in upgrades.of_model(db, uuid)
+            if users.access(db, name, row.model_uuid) >= Access.READ
+        ]
+
+    return {"upgrades": await call.services.store.read(read)}
+
+
+@lab_upgrades.method("Get")
+async def get(call: Call) -> dict[str, Any]:
+    """One upgrade with all its agents."""
+    row = await _readable(call)
+    return (await whole(call.services, [row]))[0]
+
+
+@lab_upgrades.method("Watch")
+async def watch(call: Call) -> dict[str, Any]:
+    """A watcher of one upgrade and its agents."""
+    row = await _readable(call)
+    watcher = NotifyWatcher(call.services, ("upgrade", str(row.id)), ("agent", row.model_uuid))
+    return {"watcher-id": call.session.add_watcher(watcher)}
+
+
+async def _readable(call: Call) -> Row[Any]:
+    upgrade_id = number(call.params, "id")
+    name = call.identity.name
+
+    def read(db: Connection) -> Row[Any]:
+        row = upgrades.get(db, upgrade_id)
+        if users.access(db, name, row.model_uuid) < Access.READ:
+            raise permission_denied()
+        return row
+
+    return await call.services.store.read(read)

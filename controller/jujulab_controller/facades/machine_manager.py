@@ -1,0 +1,79 @@
+"""``MachineManager``: machines come and go."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from jujulab_controller.auth import Access
+from jujulab_controller.charms import series_of
+from jujulab_controller.errors import bad_request, entry
+from jujulab_controller.facades.bulk import each
+from jujulab_controller.placement import default_arch, default_series
+from jujulab_controller.rpc.call import Call, entity, text
+from jujulab_controller.rpc.registry import Where, facade
+from jujulab_controller.state import applications, machines, models
+from jujulab_controller.state.store import Tx
+from jujulab_core.errors import JujulabError, RpcError
+from jujulab_core.simplestreams import SERIES_NUMBERS
+from jujulab_core.tags import unit_tag
+
+machine_manager = facade("MachineManager", Where.MODEL)
+
+
+@machine_manager.method("AddMachines", Access.WRITE)
+async def add_machines(call: Call) -> dict[str, Any]:
+    """Adds machines; the lab makes their containers."""
+    added = []
+    for item in call.items("params"):
+        try:
+            added.append(await _add(call, item))
+        except JujulabError as error:
+            added.append({"machine": ""} | entry(error))
+    return {"machines": added}
+
+
+@machine_manager.method("DestroyMachineWithParams", Access.WRITE)
+async def destroy_machine_with_params(call: Call) -> dict[str, Any]:
+    """Removes machines; with ``force`` also such that have units."""
+    force = call.flag("force")
+
+    async def one(tag: str) -> dict[str, Any]:
+        machine_id = entity(tag, "machine")
+
+        def write(tx: Tx) -> list[str]:
+            models.check_blocks(tx.db, call.model, "remove")
+            machines.get(tx.db, call.model, machine_id)
+            if call.model == call.services.controller_model and machine_id == "0":
+                raise RpcError("machine 0 is required by the model")
+            units = [unit.name for unit in applications.units_of_machine(tx.db, call.model, machine_id)]
+            if units and not force:
+                names = ", ".join(f'"{name}"' for name in units)
+                raise RpcError(
+                    f"machine {machine_id} has unit{'s' if len(units) > 1 else ''} {names} assigned",
+                    "machine has assigned units",
+                )
+            for name in units:
+                if applications.find_unit(tx.db, call.model, name) is not None:
+                    applications.remove_unit(tx, call.model, name)
+            machines.remove(tx, call.model, machine_id)
+            return units
+
+        units = await call.services.store.write(write)
+        return {"info": {"destroyed-units": [{"tag": unit_tag(name)} for name in units]}}
+
+    return await each(call.texts("machine-tags"), one)
+
+
+async def _add(call: Call, item: dict[str, Any]) -> dict[str, Any]:
+    series = text(item, "series") or series_of(item.get("base") or {})
+    if item.get("parent-id") or item.get("container-type"):
+        raise bad_request("the lab has no containers in machines: add a machine instead")
+
+    def write(tx: Tx) -> str:
+        models.check_blocks(tx.db, call.model, "change")
+        wanted = series or default_series(tx.db, call.model)
+        if wanted not in SERIES_NUMBERS:
+            raise bad_request(f'unknown series "{wanted}"')
+        return machines.add(tx, call.model, wanted, default_arch(tx.db, call.model))
+
+    return {"machine": await call.services.store.write(write)}

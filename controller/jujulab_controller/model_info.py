@@ -1,0 +1,112 @@
+"""What ``ModelInfo`` and the model lists say of a model."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from sqlalchemy import Connection, Row
+
+from jujulab_controller import charms, clock
+from jujulab_controller.auth import Access, access_name
+from jujulab_controller.state import snapshot, users
+from jujulab_controller.status import StatusBuilder
+
+Json = dict[str, Any]
+_DEFAULT_SERIES = "bionic"
+
+
+def reference(model: Row[Any]) -> Json:
+    """A model as lists name it."""
+    return {"name": model.name, "uuid": model.uuid, "type": "iaas", "owner-tag": f"user-{model.owner}"}
+
+
+def info(db: Connection, uuid: str, is_lost: Callable[[str], bool]) -> Json:
+    """The answer to ``ModelInfo``.
+
+    Raises:
+        RpcError: There is no such model.
+    """
+    rows = snapshot.load(db, uuid)
+    builder = StatusBuilder(rows, is_lost)
+    return _common(rows.model, rows.controller) | {
+        "cloud-credential-validity": True,
+        "users": [
+            {
+                "model-tag": f"model-{uuid}",
+                "user": user.name,
+                "display-name": user.display_name,
+                "last-connection": user.last_connection,
+                "access": user.access,
+            }
+            for user in users.of_model(db, uuid)
+        ],
+        "machines": [_machine(builder, machine) for machine in rows.machines],
+        "secret-backends": [],
+        "supported-features": [
+            {
+                "name": "juju",
+                "description": "the version of Juju used by the model",
+                "version": rows.model.agent_version,
+            }
+        ],
+    }
+
+
+def summary(db: Connection, model: Row[Any], user: str) -> Json:
+    """One entry of ``ListModelSummaries``."""
+    rows = snapshot.load(db, model.uuid)
+    access = min(users.access(db, user, model.uuid), Access.ADMIN)
+    mine = next((row for row in users.of_model(db, model.uuid) if row.name == user), None)
+    return _common(model, rows.controller) | {
+        "user-access": access_name(access),
+        "last-connection": mine.last_connection if mine is not None else None,
+        "counts": [
+            {"entity": "machines", "count": len(rows.machines)},
+            {"entity": "cores", "count": 0},
+            {"entity": "units", "count": len(rows.units)},
+        ],
+    }
+
+
+def _common(model: Row[Any], controller: Row[Any]) -> Json:
+    series = str(json.loads(model.config).get("default-series") or _DEFAULT_SERIES)
+    base = charms.base_of(series)
+    return {
+        "name": model.name,
+        "type": "iaas",
+        "uuid": model.uuid,
+        "controller-uuid": controller.uuid,
+        "is-controller": model.uuid == controller.model_uuid,
+        "provider-type": controller.cloud,
+        "default-series": series,
+        "default-base": f"{base['name']}@{base['channel']}",
+        "cloud-tag": f"cloud-{controller.cloud}",
+        "cloud-region": controller.region,
+        "cloud-credential-tag": f"cloudcred-{controller.cloud}_{model.owner}_{controller.region}",
+        "owner-tag": f"user-{model.owner}",
+        "life": model.life,
+        "status": {
+            "status": model.status,
+            "info": model.status_message,
+            "data": {},
+            "since": model.status_since or clock.now(),
+        },
+        "sla": {"level": "unsupported", "owner": ""},
+        "agent-version": model.agent_version,
+    }
+
+
+def _machine(builder: StatusBuilder, machine: Row[Any]) -> Json:
+    entry = builder.machine(machine)
+    return {
+        "id": machine.id,
+        "hardware": {"arch": machine.arch},
+        "instance-id": machine.instance_id,
+        "display-name": machine.instance_id,
+        "status": entry["agent-status"]["status"],
+        "message": entry["agent-status"]["info"],
+        "has-vote": entry["has-vote"],
+        "wants-vote": entry["wants-vote"],
+    }

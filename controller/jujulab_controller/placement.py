@@ -1,0 +1,65 @@
+"""Where new units go: on machines that are named, or on new ones."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Connection
+
+from jujulab_controller.errors import bad_request
+from jujulab_controller.state import applications, machines, models
+from jujulab_controller.state.store import Tx
+
+
+def default_arch(db: Connection, model_uuid: str) -> str:
+    """The architecture of new machines: all of a lab have that of its host, so the controller's."""
+    controller = models.the_controller(db).model_uuid
+    found = machines.of_model(db, controller) or machines.of_model(db, model_uuid)
+    return found[0].arch if found else "amd64"
+
+
+def default_series(db: Connection, model_uuid: str) -> str:
+    """The series of new machines: the model's ``default-series``, else that of the controller's machine."""
+    configured = models.config(models.get(db, model_uuid)).get("default-series")
+    if configured:
+        return str(configured)
+    found = machines.of_model(db, models.the_controller(db).model_uuid)
+    return found[0].series if found else "bionic"
+
+
+def add_units(tx: Tx, model_uuid: str, application: str, count: int, placement: list[dict[str, Any]]) -> list[str]:
+    """Adds units; the first ones go where the placement says, the others on new machines.
+
+    Args:
+        tx: The transaction.
+        model_uuid: The model.
+        application: Whose units.
+        count: How many.
+        placement: ``{"scope": "#", "directive": "0"}`` for each unit that goes on an existing machine.
+
+    Returns:
+        The new units' names.
+
+    Raises:
+        RpcError: No such application or machine, or a placement that the lab cannot do.
+    """
+    app = applications.get(tx.db, model_uuid, application)
+    if app.subordinate:
+        raise bad_request(f'cannot add units of "{application}": it is a subordinate, relate it to a principal')
+    names = []
+    for at in range(count):
+        machine_id = _machine(placement[at]) if at < len(placement) else ""
+        if not machine_id:
+            machine_id = machines.add(tx, model_uuid, app.series, default_arch(tx.db, model_uuid))
+        names.append(applications.add_unit(tx, model_uuid, application, machine_id))
+    return names
+
+
+def _machine(directive: dict[str, Any]) -> str:
+    """The machine that a directive names, or an empty string for a new one."""
+    scope, where = str(directive.get("scope") or ""), str(directive.get("directive") or "")
+    if scope == "#" and where.isdigit():
+        return where
+    if not where or where == "new":
+        return ""
+    raise bad_request(f'unsupported placement "{scope}:{where}": the lab knows machine numbers only')

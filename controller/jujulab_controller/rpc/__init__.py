@@ -1,0 +1,1 @@
+"""Juju's RPC over websockets: frames, connections, and the registry of what can be called."""

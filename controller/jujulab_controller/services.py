@@ -1,0 +1,85 @@
+"""The controller's parts, wired together; what handlers reach everything through."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from jujulab_controller.binaries import BinaryCache
+from jujulab_controller.hub import Hub
+from jujulab_controller.internet import Internet
+from jujulab_controller.logsink import LogSink
+from jujulab_controller.presence import Presence
+from jujulab_controller.state import models, upgrades
+from jujulab_controller.state.store import Store
+from jujulab_core.layout import API_PORT
+from jujulab_core.version import Binary, Number
+
+if TYPE_CHECKING:
+    from jujulab_controller.rpc.session import Session
+
+# Machines find the controller by this name; people come from outside by the published endpoints.
+LAB_ENDPOINT = f"controller:{API_PORT}"
+
+
+class Services:
+    """All parts of a running controller.
+
+    Attributes:
+        version: The version of the code that runs; Juju calls it the agent version of the API server.
+        store: The state.
+        hub: Who waits for which change.
+        presence: Which agents are connected.
+        logs: Where agents' log lines go.
+        internet: What the simplestreams offer.
+        binaries: The cache of agent binaries.
+        controller_model: The UUID of the controller model.
+        controller_uuid: The UUID of the controller.
+        upgrade_mode: Whether the controller has not finished its own upgrade.
+    """
+
+    def __init__(self, version: Number, data_dir: Path, log_dir: Path, store: Store, hub: Hub) -> None:
+        self.version = version
+        self.store = store
+        self.hub = hub
+        self.presence = Presence(hub.publish)
+        self.logs = LogSink(log_dir / "logsink.log")
+        self.internet = Internet(store)
+        self.binaries = BinaryCache(data_dir / "binaries", store, self.internet)
+        self.controller_model = ""
+        self.controller_uuid = ""
+        self.upgrade_mode = False
+        self.sessions: set[Session] = set()
+
+    async def load(self) -> None:
+        """Reads what is kept in memory: who this controller is, and whether it is in upgrade mode."""
+        mine = await self.store.read(models.the_controller)
+        self.controller_model = mine.model_uuid
+        self.controller_uuid = mine.uuid
+        await self.refresh_upgrade_mode()
+
+    async def refresh_upgrade_mode(self) -> None:
+        """Looks again whether the controller's own upgrade is under way: see :func:`upgrades.upgrade_mode`."""
+        self.upgrade_mode = await self.store.read(lambda db: upgrades.upgrade_mode(db, self.version))
+
+    def is_lost(self, model_uuid: str) -> Callable[[str], bool]:
+        """Tells by its tag whether an agent of this model has been absent for too long."""
+        return lambda tag: self.presence.is_lost(model_uuid, tag)
+
+    def tools_url(self, model_uuid: str, version: Binary) -> str:
+        """Where machines get a binary."""
+        return f"https://{LAB_ENDPOINT}/model/{model_uuid}/tools/{version}"
+
+    def logged_out(self, session: Session) -> None:
+        """Notes that a connection has ended."""
+        self.sessions.discard(session)
+        if session.is_logged_in and session.identity.is_agent and session.model_uuid:
+            self.presence.disconnected(session.model_uuid, session.identity.tag)
+
+    async def close(self) -> None:
+        """Ends the parts in order; what was acknowledged is on disk already."""
+        self.presence.close()
+        await self.binaries.close()
+        self.store.close()
+        self.logs.close()

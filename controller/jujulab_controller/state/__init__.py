@@ -1,0 +1,1 @@
+"""The controller's state: SQLite behind SQLAlchemy Core, one writer, group commit."""

@@ -1,0 +1,179 @@
+"""Requests to upgrade a model: gather the facts, ask the rules, and in the same transaction do it.
+
+The rules themselves are pure and live in :mod:`jujulab_core.rules`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from sqlalchemy import Connection, Row
+
+from jujulab_controller.auth import Access, Identity
+from jujulab_controller.rpc.call import number
+from jujulab_controller.services import Services
+from jujulab_controller.state import agents, applications, machines, models, upgrades, users
+from jujulab_controller.state.store import Tx
+from jujulab_controller.streams import available
+from jujulab_core.errors import RpcError
+from jujulab_core.rules import checks, serverside
+from jujulab_core.rules.eras import Rules
+from jujulab_core.rules.facts import Facts, ModelAccess, ModelFacts, Refusal
+from jujulab_core.rules.serverside import UpgradeRequest
+from jujulab_core.version import Number
+
+Json = dict[str, Any]
+_ROLLOUT = {"canary": 0, "batch": "", "max-failures": "", "health-time": 0, "no-rollback": False}
+_MODEL_ACCESS: dict[Access, ModelAccess] = {
+    Access.READ: "read",
+    Access.WRITE: "write",
+    Access.ADMIN: "admin",
+    Access.SUPERUSER: "admin",
+}
+
+
+def gather(db: Connection, services: Services, model_uuid: str, identity: Identity) -> Facts:
+    """All that the rules want to know."""
+    model = models.get(db, model_uuid)
+    access = users.access(db, identity.name, model_uuid)
+    every = models.visible(db, identity.name, everything=True)
+    reported = agents.of_model(db, model_uuid)
+    controller_upgrade = upgrades.active(db, services.controller_model)
+    return Facts(
+        model=_model_facts(db, services, model),
+        controller=services.version,
+        superuser=access is Access.SUPERUSER,
+        model_access=_MODEL_ACCESS.get(access, ""),
+        upgrade_mode=services.upgrade_mode,
+        block=models.blocks_of(db, model_uuid).get("BlockChange"),
+        agents={tag: Number.parse(agent.version) if agent.version else None for tag, agent in reported.items()},
+        upgrade_record=bool(controller_upgrade),
+        hosted=tuple(_model_facts(db, services, row) for row in every if row.uuid != services.controller_model),
+    )
+
+
+async def set_agent_version(
+    services: Services,
+    identity: Identity,
+    model_uuid: str,
+    target: Number,
+    *,
+    force: bool,
+    stream: str,
+    options: Json,
+) -> None:
+    """``Client.SetModelAgentVersion``, up to 2.9: the client has chosen.
+
+    Raises:
+        RpcError: Refused, in Juju's words.
+    """
+
+    def decide(tx: Tx) -> None:
+        facts = gather(tx.db, services, model_uuid, identity)
+        rules = Rules.for_server(services.version)
+        refuse(checks.set_version_refusal(facts, target, rules, ignore_agent_versions=force))
+        _go(tx, model_uuid, target, facts, identity, options, stream)
+
+    await services.store.write(decide)
+    await services.refresh_upgrade_mode()
+
+
+async def upgrade_model(
+    services: Services,
+    identity: Identity,
+    model_uuid: str,
+    request: UpgradeRequest,
+    *,
+    stream: str,
+    options: Json,
+) -> Json:
+    """``ModelUpgrader.UpgradeModel``, from 2.9.33 on: the controller chooses.
+
+    Returns:
+        The answer with ``chosen-version`` or with an ``error`` inside.
+
+    Raises:
+        RpcError: Refused in the way that is no answer.
+    """
+    facts = await services.store.read(lambda db: gather(db, services, model_uuid, identity))
+    major = serverside.searched_major(facts, request)
+    found = await available(services.store, services.internet, model_uuid, stream, major)
+
+    def decide(tx: Tx) -> Json:
+        facts = gather(tx.db, services, model_uuid, identity)
+        rules = Rules.for_server(services.version)
+        answer = serverside.upgrade_model(facts, request, rules, found.versions)
+        if answer.refusal is not None:
+            if not answer.in_result:
+                refuse(answer.refusal)
+            error = {"message": answer.refusal.message, "code": answer.refusal.code}
+            return {"chosen-version": "0.0.0", "error": error}
+        if answer.chosen is None:
+            raise RpcError("no upgrades available", "already exists")
+        if not request.dry_run:
+            _go(tx, model_uuid, answer.chosen, facts, identity, options, stream)
+        return {"chosen-version": str(answer.chosen)}
+
+    answer = await services.store.write(decide)
+    await services.refresh_upgrade_mode()
+    return answer
+
+
+async def abort(services: Services, identity: Identity, model_uuid: str) -> None:
+    """``AbortCurrentUpgrade`` and ``AbortModelUpgrade``: clears the record.
+
+    Raises:
+        RpcError: Refused, in Juju's words.
+    """
+
+    def decide(tx: Tx) -> None:
+        refuse(checks.abort_refusal(gather(tx.db, services, model_uuid, identity)))
+        upgrades.abort(tx, model_uuid)
+
+    await services.store.write(decide)
+    await services.refresh_upgrade_mode()
+
+
+def rollout_options(params: Json) -> Json:
+    """The options of the rollout that ride along in the parameters.
+
+    Raises:
+        RpcError: One of them is of the wrong type.
+    """
+    given = params.get("rollout") or {}
+    options = dict(_ROLLOUT)
+    for key in ("canary", "health-time"):
+        options[key] = number(given, key)
+    for key in ("batch", "max-failures"):
+        options[key] = str(given.get(key) or "")
+    options["no-rollback"] = bool(given.get("no-rollback"))
+    return options
+
+
+def refuse(refusal: Refusal | None) -> None:
+    """Raises what the rules said, if they said no."""
+    if refusal is not None:
+        raise RpcError(refusal.message, refusal.code)
+
+
+def _go(tx: Tx, model_uuid: str, target: Number, facts: Facts, identity: Identity, options: Json, stream: str) -> None:
+    if target == facts.model.agent_version:
+        return
+    if stream:
+        # Kept, so that the agents' downloads look where the choice was made.
+        models.change_config(tx, model_uuid, {"agent-stream": stream}, [])
+    upgrades.start(tx, model_uuid, str(target), identity.name, options)
+
+
+def _model_facts(db: Connection, services: Services, model: Row[Any]) -> ModelFacts:
+    series = Counter(machine.series for machine in machines.of_model(db, model.uuid))
+    charms = {app.charm_name for app in applications.of_model(db, model.uuid) if app.charm_url.startswith("cs:")}
+    return ModelFacts(
+        name=f"{model.owner}/{model.name}",
+        agent_version=Number.parse(model.agent_version),
+        is_controller=model.uuid == services.controller_model,
+        alive=model.life == "alive",
+        machines_by_series=dict(series),
+        charm_store_charms=tuple(sorted(charms)),
+    )

@@ -1,0 +1,122 @@
+"""Upgrades as the API tells of them: the record, and what its agents say now."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from sqlalchemy import Connection, Row
+
+from jujulab_controller.internet import NoMetadataError
+from jujulab_controller.services import Services
+from jujulab_controller.state import agents, binaries, machines, models, upgrades
+from jujulab_controller.state.machines import addresses_of
+from jujulab_core.version import Binary, Number, binary_series
+
+Json = dict[str, Any]
+
+
+def header(db: Connection, upgrade: Row[Any]) -> Json:
+    """An upgrade without its machines."""
+    model = models.get(db, upgrade.model_uuid)
+    return {
+        "id": upgrade.id,
+        "model-uuid": upgrade.model_uuid,
+        "model-name": model.name,
+        "is-controller": upgrade.model_uuid == models.the_controller(db).model_uuid,
+        "from": upgrade.from_version,
+        "to": upgrade.to_version,
+        "status": upgrade.status,
+        "reason": upgrade.reason,
+        "started": upgrade.started,
+        "finished": upgrade.finished,
+        "requested-by": upgrade.requested_by,
+        "options": json.loads(upgrade.options),
+    }
+
+
+async def whole(services: Services, rows: list[Row[Any]]) -> list[Json]:
+    """Upgrades with their machines and agents."""
+    found = await services.store.read(lambda db: [_with_machines(db, services, row) for row in rows])
+    for upgrade in found:
+        await _add_binaries(services, upgrade)
+    return found
+
+
+def _with_machines(db: Connection, services: Services, upgrade: Row[Any]) -> Json:
+    model = upgrade.model_uuid
+    reports = agents.of_model(db, model)
+    by_machine: dict[str, list[Json]] = {}
+    # A machine's agent is swapped before its units'.
+    for row in sorted(upgrades.agents_of(db, upgrade.id), key=lambda row: (row.tag.startswith("unit-"), row.tag)):
+        report = reports.get(row.tag)
+        if report is not None:
+            by_machine.setdefault(row.machine_id, []).append(_agent(services, model, row, report))
+    hosts = {machine.id: machine for machine in machines.of_model(db, model)}
+    return header(db, upgrade) | {
+        "machines": [
+            _machine(hosts[machine_id]) | {"agents": entries}
+            for machine_id, entries in sorted(by_machine.items(), key=lambda item: int(item[0]))
+            if machine_id in hosts
+        ]
+    }
+
+
+def _machine(machine: Row[Any]) -> Json:
+    return {
+        "id": machine.id,
+        "address": next(iter(addresses_of(machine)), ""),
+        "instance-id": machine.instance_id,
+        "host-key": machine.host_key,
+        "series": machine.series,
+        "arch": machine.arch,
+    }
+
+
+def _agent(services: Services, model: str, row: Row[Any], report: Row[Any]) -> Json:
+    return {
+        "tag": row.tag,
+        "phase": row.phase,
+        "reason": row.reason,
+        "since": row.since,
+        "deadline": row.deadline,
+        "version": report.version,
+        "connected": services.presence.is_connected(model, row.tag),
+        "logins": report.logins,
+        "status": report.status,
+        "message": report.message,
+        "staged": str(Binary.parse(report.staged).number) if report.staged else "",
+        "stage-state": report.stage_state,
+        "stage-reason": report.stage_reason,
+    }
+
+
+async def _add_binaries(services: Services, upgrade: Json) -> None:
+    """Adds to each agent which binary it shall run and where that is."""
+    model, to = upgrade["model-uuid"], Number.parse(upgrade["to"])
+    known: dict[str, Json] = {}
+    for machine in upgrade["machines"]:
+        version = Binary(to, binary_series(to, machine["series"]), machine["arch"])
+        if str(version) not in known:
+            known[str(version)] = await describe(services, model, version)
+        for agent in machine["agents"]:
+            agent |= known[str(version)]
+
+
+async def describe(services: Services, model: str, version: Binary) -> Json:
+    """A binary's ``binary``, ``url``, ``sha256`` and ``size``; the last two empty when nobody has it."""
+    row = await services.store.read(lambda db: binaries.find(db, model, str(version)))
+    sha256, size = (row.sha256, row.size) if row is not None else ("", 0)
+    if row is None:
+        try:
+            offer = await services.binaries.offer(model, version)
+        except NoMetadataError:
+            offer = None
+        if offer is not None:
+            sha256, size = offer.item.sha256, offer.item.size
+    return {
+        "binary": str(version),
+        "url": services.tools_url(model, version),
+        "sha256": sha256,
+        "size": size,
+    }

@@ -1,0 +1,101 @@
+"""What stands behind a watcher's id: the answers to ``Next``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from jujulab_controller import deltas
+from jujulab_controller.errors import STOPPED
+from jujulab_controller.hub import Topic, Watcher, WatcherStoppedError
+from jujulab_controller.state import snapshot, upgrades
+from jujulab_controller.status import Json, StatusBuilder
+from jujulab_core.errors import RpcError
+
+if TYPE_CHECKING:
+    from jujulab_controller.services import Services
+
+
+class NotifyWatcher:
+    """Says that something changed; the first ``Next`` answers at once."""
+
+    def __init__(self, services: Services, *topics: Topic) -> None:
+        self._watcher = Watcher(services.hub, topics)
+
+    async def next(self) -> dict[str, Any]:
+        """Waits for the next change."""
+        await self._watcher.next()
+        return {}
+
+    def stop(self) -> None:
+        """Ends the watcher."""
+        self._watcher.stop()
+
+
+class StringsWatcher:
+    """Says which names changed; the names at the start are in the answer that made the watcher."""
+
+    def __init__(self, services: Services, topic: Topic) -> None:
+        self._watcher = Watcher(services.hub, [topic], fires_at_start=False)
+
+    async def next(self) -> dict[str, Any]:
+        """Waits for the next changes; a name is the last word of its topic."""
+        return {"changes": [topic[-1] for topic in await self._watcher.next()]}
+
+    def stop(self) -> None:
+        """Ends the watcher."""
+        self._watcher.stop()
+
+
+class UpgradesWatcher:
+    """Fires at every change of an active upgrade or of an agent in one."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._watcher = Watcher(services.hub, [("upgrade",), ("agent",)])
+
+    async def next(self) -> dict[str, Any]:
+        """Waits for the next change that matters."""
+        while True:
+            changed = await self._watcher.next()
+            if not changed or any(topic[0] == "upgrade" for topic in changed):
+                return {}
+            rows = await self._services.store.read(upgrades.active)
+            if {row.model_uuid for row in rows} & {topic[1] for topic in changed}:
+                return {}
+
+    def stop(self) -> None:
+        """Ends the watcher."""
+        self._watcher.stop()
+
+
+class AllWatcher:
+    """Tells a client the whole model first, then what is different from what it was told."""
+
+    def __init__(self, services: Services, model_uuid: str) -> None:
+        self._services = services
+        self._model = model_uuid
+        kinds = ("model", "machine", "unit", "application", "relation", "annotation")
+        self._watcher = Watcher(services.hub, [(kind, model_uuid) for kind in kinds] + [("agents-lost",)])
+        self._told: dict[deltas.Key, Json] = {}
+
+    async def next(self) -> dict[str, Any]:
+        """Waits for the next deltas."""
+        found: list[list[Any]] = []
+        while not found:
+            try:
+                await self._watcher.next()
+            except WatcherStoppedError:
+                # Clients look for these words to tell a stop that they asked for from a failure.
+                raise RpcError("shared state watcher was stopped", STOPPED) from None
+            now = await self._picture()
+            found = deltas.changes(self._told, now)
+            self._told = now
+        return {"deltas": found}
+
+    def stop(self) -> None:
+        """Ends the watcher."""
+        self._watcher.stop()
+
+    async def _picture(self) -> dict[deltas.Key, Json]:
+        rows = await self._services.store.read(lambda db: snapshot.load(db, self._model))
+        return deltas.entities(StatusBuilder(rows, self._services.is_lost(self._model)))

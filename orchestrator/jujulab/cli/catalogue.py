@@ -1,0 +1,83 @@
+"""The commands, known without importing any of them."""
+
+from __future__ import annotations
+
+import functools
+import pkgutil
+from typing import NamedTuple
+
+import jujulab.cli.commands
+
+
+class Entry(NamedTuple):
+    """A command in the help of the program.
+
+    Attributes:
+        section: The heading it stands under.
+        help: One line.
+        aliases: Other names, which the help does not list.
+    """
+
+    section: str
+    help: str
+    aliases: tuple[str, ...] = ()
+
+
+LAB = "The lab"
+UPGRADES = "Upgrades"
+JUJU = "Juju's own"
+
+COMMANDS: dict[str, Entry] = {
+    "doctor": Entry(LAB, "Find out whether this host can run a lab, and mend it."),
+    "up": Entry(LAB, "Make the lab that a file or the options describe."),
+    "down": Entry(LAB, "Remove a lab: containers, networks, volumes, secrets."),
+    "stop": Entry(LAB, "Stop a lab's containers and keep everything."),
+    "start": Entry(LAB, "Start a stopped lab again."),
+    "labs": Entry(LAB, "List the labs on this host."),
+    "publish": Entry(LAB, "Build agent binaries of a version and put them on the lab's internet."),
+    "streams": Entry(LAB, "Show what the internet offers and what the controller has cached."),
+    "upgrade-controller": Entry(UPGRADES, "Upgrade Juju on a controller."),
+    "upgrade-model": Entry(UPGRADES, "Upgrade Juju on all machines of a model.", ("upgrade-juju",)),
+    "show-upgrade": Entry(UPGRADES, "Show one upgrade, agent by agent."),
+    "upgrades": Entry(UPGRADES, "List the upgrades of a controller."),
+    "what-if": Entry(UPGRADES, "Say what an upgrade command would do, without a lab."),
+    "add-machine": Entry(JUJU, "Start one or more new machines."),
+    "add-model": Entry(JUJU, "Add a model to a controller."),
+    "add-unit": Entry(JUJU, "Add units to a deployed application."),
+    "controllers": Entry(JUJU, "List the controllers.", ("list-controllers",)),
+    "debug-log": Entry(JUJU, "Show the log of a model's agents."),
+    "deploy": Entry(JUJU, "Deploy an application."),
+    "destroy-model": Entry(JUJU, "Remove a model and everything in it."),
+    "disable-command": Entry(JUJU, "Protect a model from changes."),
+    "disabled-commands": Entry(JUJU, "List what a model is protected from.", ("list-disabled-commands",)),
+    "enable-command": Entry(JUJU, "Take a model's protection away."),
+    "machines": Entry(JUJU, "List the machines of a model.", ("list-machines",)),
+    "model-config": Entry(JUJU, "Show or change a model's configuration."),
+    "models": Entry(JUJU, "List the models of a controller.", ("list-models",)),
+    "remove-machine": Entry(JUJU, "Remove machines from a model."),
+    "remove-unit": Entry(JUJU, "Remove units from a model."),
+    "scp": Entry(JUJU, "Copy files to and from machines."),
+    "show-controller": Entry(JUJU, "Show all about controllers."),
+    "show-model": Entry(JUJU, "Show all about models."),
+    "show-status-log": Entry(JUJU, "Show the past statuses of a machine or unit."),
+    "ssh": Entry(JUJU, "Log in to a machine, or run a command on it."),
+    "status": Entry(JUJU, "Show the machines, applications and units of a model.", ("show-status",)),
+    "switch": Entry(JUJU, "Choose the current controller and model."),
+    "users": Entry(JUJU, "List the users of a controller.", ("list-users",)),
+    "version": Entry(JUJU, "Show the version of this client."),
+    "whoami": Entry(JUJU, "Show the current controller, model and user."),
+}
+
+ALIASES = {alias: name for name, entry in COMMANDS.items() for alias in entry.aliases}
+
+
+def module_of(name: str) -> str:
+    """The name of the module with a command, below ``jujulab.cli.commands``."""
+    return name.replace("-", "_")
+
+
+@functools.cache
+def present() -> frozenset[str]:
+    """The names of the commands whose modules are installed."""
+    modules = {module.name for module in pkgutil.iter_modules(jujulab.cli.commands.__path__)}
+    return frozenset(name for name in COMMANDS if module_of(name) in modules)

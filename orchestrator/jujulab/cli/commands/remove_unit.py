@@ -1,0 +1,37 @@
+"""``remove-unit``."""
+
+from __future__ import annotations
+
+import click
+
+from jujulab.cli import output
+from jujulab.cli.framework import juju_command
+from jujulab.cli.options import model_option
+
+
+@juju_command(
+    examples=[("Two units:", "jujulab remove-unit ubuntu/0 ubuntu/1")],
+    see_also=["add-unit", "remove-machine"],
+)
+@click.argument("units", nargs=-1, metavar="UNIT...")
+@model_option
+@click.option("--force", is_flag=True, help="Do not stop at errors.")
+@click.option("--destroy-storage", is_flag=True, help="Destroy storage as well; a lab's units have none.")
+@click.option("--no-wait", is_flag=True, help="With --force: do not wait between steps.")
+def command(units: tuple[str, ...], model: str | None, force: bool, destroy_storage: bool, no_wait: bool) -> None:
+    """Remove units from a model. Their machines stay."""
+    from jujulab.cli.results import check_all
+    from jujulab.session import connect_model
+    from jujulab_core.errors import UsageError
+    from jujulab_core.tags import UNIT_RE, unit_tag
+
+    if not units:
+        raise UsageError("no units specified")
+    for unit in units:
+        if not UNIT_RE.fullmatch(unit):
+            raise UsageError(f'invalid unit name "{unit}"')
+    params = [{"unit-tag": unit_tag(u), "destroy-storage": destroy_storage, "force": force} for u in units]
+    with connect_model(model) as session:
+        check_all(session.model_client().call("Application", "DestroyUnit", {"units": params}))
+    for unit in units:
+        output.info(f"removing unit {unit}")

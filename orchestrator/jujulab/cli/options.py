@@ -1,0 +1,38 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+model_option = click.option(
+    "-m",
+    "--model",
+    metavar="[CONTROLLER:]MODEL",
+    help="Model to operate in. By default the current one; see `jujulab switch`.",
+)
+controller_option = click.option(
+    "-c",
+    "--controller",
+    metavar="CONTROLLER",
+    help="Controller to operate in. By default the current one.",
+)
+yes_option = click.option("-y", "--yes", is_flag=True, help="Do not ask for confirmation.")
+utc_option = click.option("--utc", is_flag=True, help="Show times in UTC, in RFC 3339's form.")
+
+
+def format_option(*choices: str, default: str | None = None) -> Callable[[F], F]:
+    """``--format``; without choices ``tabular``, ``yaml`` and ``json``, the first being the default."""
+    names = choices or ("tabular", "yaml", "json")
+    return click.option(
+        "--format",
+        "output_format",
+        type=click.Choice(names),
+        default=default or names[0],
+        show_default=True,
+        help="Form of the output.",
+    )

@@ -1,0 +1,1 @@
+"""Its place makes `support` importable for the tests of every folder."""

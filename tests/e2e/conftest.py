@@ -1,0 +1,32 @@
+"""Fixtures of the end-to-end tests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import docker
+import pytest
+from docker import DockerClient
+
+from tests.e2e import support
+
+
+@pytest.fixture(scope="session")
+def engine() -> Iterator[DockerClient]:
+    """The Docker engine, and the proof that no volume is left behind."""
+    client = docker.from_env(timeout=120)
+    before = {volume.name for volume in client.volumes.list()}
+    try:
+        yield client
+        assert {volume.name for volume in client.volumes.list()} <= before
+    finally:
+        client.close()
+
+
+@pytest.fixture(scope="module")
+def lab(engine: DockerClient, tmp_path_factory: pytest.TempPathFactory) -> Iterator[support.Lab]:
+    """A lab of a controller and five machines with units, for the tests of one module."""
+    data = tmp_path_factory.mktemp("data")
+    with support.lab(engine, data, "e2e", "e2e-aws", str(Path(__file__).with_name("lab.yaml"))) as made:
+        yield made

@@ -1,0 +1,144 @@
+"""What the end-to-end tests drive a lab with: the command line, as its users have it, and Docker."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from docker import DockerClient
+from docker.models.containers import Container
+
+PROGRAM = Path(sys.executable).parent / "jujulab"
+SECONDS = 600
+
+
+@dataclass
+class Juju:
+    """Runs the command line with a client store of its own."""
+
+    data: Path
+
+    def __call__(self, *words: str, expect: int | None = 0) -> subprocess.CompletedProcess[str]:
+        """Runs ``jujulab WORDS``; fails the test unless it ends as expected (None: in any way)."""
+        environment = {**os.environ, "JUJULAB_DATA": str(self.data)}
+        done = subprocess.run(
+            [PROGRAM, *words],
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+            check=False,
+            stdin=subprocess.DEVNULL,
+        )
+        if expect is not None:
+            said = f"{' '.join(words)}: exit {done.returncode}\n--- stdout\n{done.stdout}\n--- stderr\n{done.stderr}"
+            assert done.returncode == expect, said
+        assert "Traceback" not in done.stderr
+        return done
+
+    def start(self, *words: str) -> subprocess.Popen[str]:
+        """Starts ``jujulab WORDS`` without waiting for it."""
+        environment = {**os.environ, "JUJULAB_DATA": str(self.data)}
+        return subprocess.Popen(
+            [PROGRAM, *words], env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+
+    def json(self, *words: str) -> Any:
+        """What a command prints with ``--format json``."""
+        return json.loads(self(*words, "--format", "json").stdout)
+
+
+@dataclass
+class Lab:
+    """A lab that is up."""
+
+    name: str
+    controller: str
+    juju: Juju
+    docker: DockerClient
+
+    def container(self, role: str) -> Container:
+        """The container of the controller, the orchestrator or the streams."""
+        return self.docker.containers.get(f"jujulab-{self.name}-{role}")
+
+    def machine(self, number: int, model: str = "default") -> Container:
+        """The container of a machine."""
+        uuid = self.juju.json("show-model", f"{self.controller}:{model}")[model]["model-uuid"]
+        return self.docker.containers.get(f"jujulab-{self.name}-juju-{uuid[-6:]}-{number}")
+
+    def machines(self) -> list[Container]:
+        """The containers of all machines of hosted models."""
+        return self.docker.containers.list(
+            filters={"label": [f"io.jujulab.lab={self.name}", "io.jujulab.role=machine"]}
+        )
+
+    def status(self, model: str = "default") -> Any:
+        """``juju status`` of a model, as data."""
+        return self.juju.json("status", "-m", f"{self.controller}:{model}")
+
+    def versions(self, model: str = "default") -> dict[str, str]:
+        """The version that each agent of a model reports, by machine id or unit name."""
+        return dict(_versions(self.status(model)))
+
+    def fetched(self) -> dict[str, int]:
+        """How often each agent binary was fetched from the internet."""
+        counts: dict[str, int] = {}
+        for line in run(self.container("streams"), "cat /var/log/nginx/access.log").splitlines():
+            entry = json.loads(line)
+            if entry["uri"].endswith(".tgz") and entry["method"] == "GET":
+                name = entry["uri"].rpartition("/")[2]
+                counts[name] = counts.get(name, 0) + 1
+        return counts
+
+    def workloads(self) -> dict[str, str]:
+        """When each workload's process was started, by machine and service."""
+        command = (
+            "cd /etc/systemd/system; for unit in *-[0-9]*.service; do case $unit in jujud-*) continue ;; esac; "
+            "echo $unit $(systemctl show -p MainPID -p ExecMainStartTimestampMonotonic $unit); done"
+        )
+        return {machine.name: run(machine, command) for machine in self.machines()}
+
+
+def run(container: Container, command: str) -> str:
+    """Runs a shell command in a container; fails the test if it fails."""
+    code, output = container.exec_run(["sh", "-c", command])
+    assert code == 0, f"{command}: exit {code}\n{output.decode()}"
+    return str(output.decode())
+
+
+def _versions(status: Any) -> Iterator[tuple[str, str]]:
+    for number, machine in status["machines"].items():
+        yield number, machine["juju-status"]["version"]
+    for application in status["applications"].values():
+        for name, unit in application.get("units", {}).items():
+            yield name, unit["juju-status"]["version"]
+            for subordinate, entry in unit.get("subordinates", {}).items():
+                yield subordinate, entry["juju-status"]["version"]
+
+
+@contextmanager
+def lab(docker: DockerClient, data: Path, name: str, controller: str, *up: str) -> Iterator[Lab]:
+    """A lab for the time of the block; afterwards nothing of it may be left."""
+    juju = Juju(data)
+    juju("up", *up)
+    try:
+        yield Lab(name, controller, juju, docker)
+    finally:
+        juju("down", name, "-y")
+    assert left_behind(docker, name) == []
+    assert not (data / "labs" / name).exists()
+
+
+def left_behind(docker: DockerClient, name: str) -> list[str]:
+    """Containers, networks and volumes of a lab that are still there."""
+    filters = {"label": f"io.jujulab.lab={name}"}
+    found = [container.name for container in docker.containers.list(all=True, filters=filters)]
+    found += [network.name for network in docker.networks.list(filters=filters)]
+    return found + [volume.name for volume in docker.volumes.list(filters=filters)]

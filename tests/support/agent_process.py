@@ -1,0 +1,72 @@
+"""A real agent in a process of its own, run from a tarball that the builder has made."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+from jujulab_agent.builder.jujud import build_jujud
+from jujulab_core import agentconf
+from jujulab_core.version import Binary
+from support.fake_controller import MODEL, FakeController
+
+# The interpreter of the images; what runs the tests serves where it is missing.
+PYTHON = Path("/usr/bin/python3")
+
+
+class AgentProcess:
+    """A machine agent below a directory of the test's own."""
+
+    def __init__(
+        self, data_dir: Path, controller: FakeController, binary: str = "2.6.4-bionic-amd64", defect: str = ""
+    ) -> None:
+        self.data_dir = data_dir
+        self.binary = Binary.parse(binary)
+        self.tag = "machine-0"
+        tools = data_dir / "tools" / binary
+        tools.mkdir(parents=True)
+        (tools / "jujud").write_bytes(build_jujud(self.binary.number, defect=defect))
+        (tools / "jujud").chmod(0o755)
+        (data_dir / "tools" / self.tag).symlink_to(tools)
+        self.conf_path = data_dir / "agents" / self.tag / "agent.conf"
+        self.conf_path.parent.mkdir(parents=True)
+        conf: dict[str, agentconf.Value] = {
+            "tag": self.tag,
+            "datadir": str(data_dir),
+            "nonce": "a nonce",
+            "upgradedToVersion": str(self.binary.number),
+            "cacert": controller.ca,
+            "controller": "controller-c",
+            "model": f"model-{MODEL}",
+            "apiaddresses": [controller.address],
+            "apipassword": "a password",
+            "values": {},
+        }
+        self.conf_path.write_text(agentconf.dump(conf))
+        self.process: subprocess.Popen[bytes] | None = None
+        self.log_path = data_dir / "log"
+
+    def edit_conf(self, **changes: agentconf.Value) -> None:
+        conf = agentconf.load(self.conf_path.read_text())
+        self.conf_path.write_text(agentconf.dump(conf | changes))
+
+    def start(self) -> None:
+        link = self.data_dir / "tools" / self.tag / "jujud"
+        command = [str(link), "machine", "--data-dir", str(self.data_dir), "--machine-id", "0", "--debug"]
+        with self.log_path.open("ab") as log:
+            self.process = subprocess.Popen(command, stderr=log, stdout=log, env={"PATH": os.environ["PATH"]})
+
+    def stop(self, timeout: float = 5) -> int:
+        """Sends SIGTERM; returns the exit code."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            return self.process.wait(timeout)
+        finally:
+            self.process.kill()
+            self.process.wait()
+
+    def log(self) -> str:
+        return self.log_path.read_text()

@@ -1,0 +1,87 @@
+"""Lab files: what a good one means, and what is said of a bad one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from jujulab.lab import labfile
+from jujulab_core.errors import UsageError
+from jujulab_core.version import Number
+
+REPO = Path(__file__).parents[2]
+
+
+def test_the_demo_file_says_what_it_says() -> None:
+    spec = labfile.read(REPO / "docs/examples/demo.yaml")
+    assert (spec.name, spec.controller, str(spec.agent_version)) == ("demo", "aws", "2.6.4")
+    (model,) = spec.models
+    assert (model.name, model.machines, model.series) == ("default", 5, "bionic")
+    assert [(a.name, a.units, a.subordinates) for a in model.applications] == [
+        ("ubuntu", 3, ()),
+        ("haproxy", 2, ("nrpe",)),
+    ]
+
+
+def test_what_something_starts_on_is_published_as_well() -> None:
+    spec = labfile.parse("lab: x\ncontroller: {agent-version: 2.7.0}\nmodels: {a: {agent-version: 2.6.5}}", "f")
+    assert spec.published() == {"released": (Number.parse("2.6.5"), Number.parse("2.7.0"))}
+
+
+def test_a_version_of_another_stream_is_not_published_again() -> None:
+    spec = labfile.parse("lab: x\ncontroller: {agent-version: 2.7-rc1}\nstreams: {proposed: [2.7-rc1]}", "f")
+    assert spec.published() == {"proposed": (Number.parse("2.7-rc1"),)}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "f is empty: a lab file needs at least 'lab: NAME'"),
+        ("- a", "f, line 1: must be a map of keys and values"),
+        ("controller: {}", "f, line 1: lab is missing: it names the lab"),
+        ("lab: A_b", 'f, line 1: lab "A_b" is not a valid lab name'),
+        ("lab: [x]", "f, line 1: lab must be a single value"),
+        ("lab: x\nfoo: 1", "f, line 2: foo is not known here; known are controller, lab"),
+        ("lab: x\n  y: 1", "f, line 2: mapping values are not allowed here"),
+        ("lab: x\nlab: y", "f, line 2: lab is there twice"),
+        ("lab: x\ncontroller: {agent-version: 2.6}", 'f, line 2: controller.agent-version invalid version "2.6"'),
+        ("lab: x\ncontroller: {api-port: 99999}", "f, line 2: controller.api-port is 99999; allowed is 0 to 65535"),
+        ("lab: x\nstreams: {nightly: []}", "f, line 2: streams.nightly is not known here"),
+        ("lab: x\nstreams: {released: 2.6.4}", "f, line 2: streams.released must be a list"),
+        ("lab: x\nstreams:\n  released:\n  - 2.6.4\n  - x", 'f, line 5: streams.released[1] invalid version "x"'),
+        ("lab: x\nmodels: {controller: {}}", "f, line 2: models.controller cannot be described"),
+        ("lab: x\nmodels: {A: {}}", "f, line 2: models.A is not a valid model name"),
+        ("lab: x\nmodels: {a: {machines: many}}", "f, line 2: models.a.machines must be a whole number"),
+        ("lab: x\nmodels: {a: {machines: {count: -1}}}", "f, line 2: models.a.machines.count must be a whole number"),
+        (
+            "lab: x\nmodels:\n  a:\n    agent-version: 9.9.9",
+            "models.a.agent-version is 9.9.9, above the controller's 2.6.4",
+        ),
+        (
+            "lab: x\nmodels: {a: {applications: {u: {units: 1}}}}",
+            "models.a.machines is 0, but there are units to place",
+        ),
+        (
+            "lab: x\nmodels: {a: {machines: 1, applications: {9: {}}}}",
+            "models.a.applications.9 is not a valid application",
+        ),
+    ],
+)
+def test_what_is_wrong_is_named_with_its_line_and_key(text: str, message: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        labfile.parse(text, "f")
+    assert message in str(caught.value)
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"cannot read the lab file .*: No such file"):
+        labfile.read(tmp_path / "x.yaml")
+
+
+def test_flags_alone_describe_a_lab() -> None:
+    spec = labfile.from_flags("x", "", "2.6.4", 3, 0)
+    assert (spec.controller, spec.machine_count, spec.models[0].applications) == ("x", 3, ())
+    assert labfile.from_flags("x", "c", "2.6.4", 2, 4).models[0].applications[0].units == 4
+    with pytest.raises(UsageError, match="not a valid controller name"):
+        labfile.from_flags("x", "C D", "2.6.4", 3, 0)
