@@ -84,7 +84,7 @@ def install_agent(service: str, tag: str, jujud: str, arguments: str, log: str, 
     write_file(script, _AGENT_SCRIPT.format(log=log, jujud=jujud, arguments=arguments), 0o755)
     write_file(unit, _AGENT_UNIT.format(tag=tag, script=script), 0o644)
     if version < _FIRST_IN_ETC:
-        replace_link(unit, f"{ETC}/{service}.service")
+        _give_second_name(unit, f"{ETC}/{service}.service")
     enable_and_start(service)
 
 
@@ -131,6 +131,15 @@ def move_services_to_etc() -> None:
     if moved:
         sync_directory(LIB)
     systemctl("daemon-reload")
+
+
+def _give_second_name(unit: str, name: str) -> None:
+    # Where Juju has a symlink: from systemd 246 on, one that leads to another directory below LIB is not followed.
+    temporary = f"{name}.new"
+    if os.path.lexists(temporary):
+        os.unlink(temporary)
+    os.link(unit, temporary)
+    os.replace(temporary, name)
 
 
 def _wanted(service: str) -> str:

@@ -82,12 +82,14 @@ class BinaryCache:
             raise VerificationError(f"{version} was fetched and is gone again")
         return row
 
-    async def offer(self, model_uuid: str, version: Binary) -> Offer | None:
-        """Where the internet has a version, by the streams that the model searches; None if nowhere."""
+    async def offer(self, model_uuid: str, version: Binary, stream: str = "") -> Offer | None:
+        """Where the internet has a version, by the streams that the model (or ``stream``) means; None if nowhere."""
         return next(
             (
                 offer
-                for offer in await candidates(self._store, self._internet, model_uuid, wanted=version.number)
+                for offer in await candidates(
+                    self._store, self._internet, model_uuid, stream=stream, wanted=version.number
+                )
                 if offer.item.binary == version
             ),
             None,

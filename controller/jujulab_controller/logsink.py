@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -67,7 +67,7 @@ class LogSink:
 
     async def stream(
         self, wanted: Callable[[Line], bool], *, backlog: int, replay: bool, follow: bool
-    ) -> AsyncIterator[Line]:
+    ) -> AsyncGenerator[Line, None]:
         """Yields lines, old ones first.
 
         Args:

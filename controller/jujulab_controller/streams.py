@@ -17,20 +17,23 @@ from jujulab_core.version import Binary, Number
 logger = logging.getLogger("juju.environs.tools")
 
 
-async def candidates(store: Store, internet: Internet, model_uuid: str, *, wanted: Number | None = None) -> list[Offer]:
+async def candidates(
+    store: Store, internet: Internet, model_uuid: str, *, stream: str = "", wanted: Number | None = None
+) -> list[Offer]:
     """What the model's streams offer, the preferred streams first (the specification, section I.4).
 
     Args:
         store: The state.
         internet: Where to look.
         model_uuid: Whose configuration says which streams.
+        stream: Another stream than the configuration's.
         wanted: The exact version that an agent asks for, None for the search of an upgrade command.
 
     Raises:
         NoMetadataError: The internet is out of reach, or cannot be trusted.
     """
     config = models.config(await store.read(lambda db: models.get(db, model_uuid)))
-    searched = _searched(config, "", wanted)
+    searched = _searched(config, stream, wanted)
     offers = await internet.offers(str(config.get("agent-metadata-url") or ""))
     return sorted(
         (offer for offer in offers if offer.stream in searched), key=lambda offer: searched.index(offer.stream)

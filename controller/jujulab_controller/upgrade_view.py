@@ -103,13 +103,13 @@ async def _add_binaries(services: Services, upgrade: Json) -> None:
             agent |= known[str(version)]
 
 
-async def describe(services: Services, model: str, version: Binary) -> Json:
+async def describe(services: Services, model: str, version: Binary, stream: str = "") -> Json:
     """A binary's ``binary``, ``url``, ``sha256`` and ``size``; the last two empty when nobody has it."""
     row = await services.store.read(lambda db: binaries.find(db, model, str(version)))
     sha256, size = (row.sha256, row.size) if row is not None else ("", 0)
     if row is None:
         try:
-            offer = await services.binaries.offer(model, version)
+            offer = await services.binaries.offer(model, version, stream)
         except NoMetadataError:
             offer = None
         if offer is not None:

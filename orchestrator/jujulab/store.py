@@ -272,7 +272,7 @@ class Store:
     def _change(self) -> Iterator[dict[str, dict[str, Any]]]:
         """Gives all files to the caller and writes those that it changed, while no other command can."""
         self._make(self.root)
-        with (self.root / ".lock").open("a") as lock:
+        with os.fdopen(os.open(self.root / ".lock", os.O_WRONLY | os.O_CREAT, 0o600), "w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             files = {name: self._read(name) for name in _FILES}
             before = {name: repr(content) for name, content in files.items()}
@@ -298,8 +298,8 @@ class Store:
 
     def _make(self, directory: Path) -> None:
         if not self.root.is_dir():
-            self.root.mkdir(parents=True, mode=0o700)
-            self.root.chmod(0o700)
-            (self.root / "ssh").mkdir(mode=0o700)
-        if not directory.is_dir():
-            directory.mkdir(parents=True, mode=0o700, exist_ok=True)
+            self.root.mkdir(parents=True, mode=0o700, exist_ok=True)
+            (self.root / "ssh").mkdir(mode=0o700, exist_ok=True)
+        for path in reversed((directory, *directory.parents)):
+            if path.is_relative_to(self.root):
+                path.mkdir(mode=0o700, exist_ok=True)

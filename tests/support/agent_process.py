@@ -10,7 +10,7 @@ from pathlib import Path
 from jujulab_agent.builder.jujud import build_jujud
 from jujulab_core import agentconf
 from jujulab_core.version import Binary
-from support.fake_controller import MODEL, FakeController
+from tests.support.fake_controller import MODEL, FakeController
 
 # The interpreter of the images; what runs the tests serves where it is missing.
 PYTHON = Path("/usr/bin/python3")

@@ -6,6 +6,7 @@ from typing import Any
 
 from jujulab_controller.errors import NOT_FOUND
 from jujulab_controller.facades.bulk import each
+from jujulab_controller.hub import Topic
 from jujulab_controller.internet import NoMetadataError
 from jujulab_controller.rpc.call import Call, text
 from jujulab_controller.rpc.registry import Where, Who, facade
@@ -77,11 +78,10 @@ async def watch_api_version(call: Call) -> dict[str, Any]:
 
     async def one(tag: str) -> dict[str, Any]:
         call.own(tag)
+        topic: Topic = ("model-version", call.model)
         if call.identity.kind == "unit":
             agent = await call.services.store.read(lambda db: agents.get(db, call.model, tag))
             topic = ("agent-version", call.model, machine_tag(agent.machine_id))
-        else:
-            topic = ("model-version", call.model)
         watcher = NotifyWatcher(call.services, topic)
         return {"NotifyWatcherId": call.session.add_watcher(watcher)}
 

@@ -13,7 +13,7 @@ from jujulab_controller.state import models
 from jujulab_controller.state.store import Tx
 
 block = facade("Block", Where.MODEL)
-annotations = facade("Annotations", Where.MODEL)
+entity_annotations = facade("Annotations", Where.MODEL)
 
 TYPES = ("BlockDestroy", "BlockRemove", "BlockChange")
 
@@ -46,14 +46,14 @@ async def switch_block_off(call: Call) -> dict[str, Any]:
     return {}
 
 
-@annotations.method("Get", Access.READ)
+@entity_annotations.method("Get", Access.READ)
 async def get(call: Call) -> dict[str, Any]:
     """The annotations of some entities."""
     found = await call.services.store.read(lambda db: models.annotations_of(db, call.model))
     return {"results": [{"entity": tag, "annotations": found.get(tag, {}), "error": {}} for tag in call.tags()]}
 
 
-@annotations.method("Set", Access.WRITE)
+@entity_annotations.method("Set", Access.WRITE)
 async def set_(call: Call) -> dict[str, Any]:
     """Sets annotations; an empty value removes its key."""
 

@@ -32,7 +32,7 @@ async def find_tools(call: Call) -> dict[str, Any]:
         return {"list": [], "error": {"message": message, "code": NOT_FOUND}}
     listed = []
     for binary in wanted:
-        entry = await describe(call.services, call.model, binary)
+        entry = await describe(call.services, call.model, binary, stream)
         listed.append(
             {
                 "version": entry["binary"],

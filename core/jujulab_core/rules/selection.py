@@ -183,7 +183,10 @@ def tolerates_hidden_controller_model(rules: Rules) -> bool:
 
 
 def validates_first(rules: Rules) -> bool:
-    """Whether the client first calls ``ModelManager.ValidateModelUpgrades`` (section D.2, notes: 2.8 on)."""
+    """Whether the client first calls ``ModelManager.ValidateModelUpgrades`` (section D.2, notes: 2.8 on).
+
+    A controller older than 2.8 does not have that call; the client then goes on without it.
+    """
     return rules.era in (Era.V2_8, Era.V2_9)
 
 

@@ -168,7 +168,7 @@ class _Run:
         if error:
             return self._print(selection.failed(error, "C.2: the access level in the client's store"))
         refusal = checks.read_refusal(self.facts)
-        if refusal is None and selection.validates_first(rules):
+        if refusal is None and selection.validates_first(rules) and self.server_rules.era >= Era.V2_8:
             refusal = checks.validate_model_upgrade(self.facts)
         if refusal is None and not self.facts.superuser and not selection.tolerates_hidden_controller_model(rules):
             refusal = Refusal(
