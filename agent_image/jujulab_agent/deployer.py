@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from jujulab_agent import systemd
+from jujulab_agent import systemd, workload
 from jujulab_agent.host import Host, replace_link, save_conf, sync_directory
 from jujulab_agent.logs import LOG
 from jujulab_agent.session import Session
@@ -81,7 +81,7 @@ class Deployer:
         systemd.install_agent(
             agent_service(tag),
             tag,
-            f"{tools_link(data_dir, tag)}/jujud",
+            data_dir,
             f"unit --data-dir '{data_dir}' --unit-name {unit_name} --debug",
             f"{LOG_DIR}/{tag}.log",
             self._host.version,
@@ -98,7 +98,7 @@ class Deployer:
         import shutil
 
         systemd.remove(agent_service(tag))
-        systemd.remove(unit_name.replace("/", "-"))
+        workload.remove(unit_name)
         link = tools_link(self._host.data_dir, tag)
         if os.path.lexists(link):
             os.unlink(link)

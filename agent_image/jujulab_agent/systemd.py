@@ -1,7 +1,9 @@
 """Services of agents, in the layout of the version that installs them (section H).
 
 Up to Juju 2.7.1 a service's files are in a directory of its own under ``/lib/systemd/system``, linked into
-``/etc/systemd/system``; from 2.7.2 on they are in the latter.
+``/etc/systemd/system``; from 2.7.2 on they are in the latter. Since version 251 systemd refuses a link that
+leads below a directory of units, so here that directory is itself a link: to ``/var/lib/juju/init/SERVICE``,
+where Juju once kept such files.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ import os
 
 from jujulab_agent.host import replace_link, sync_directory, write_file
 from jujulab_core.errors import JujulabError
+from jujulab_core.layout import tools_link
 from jujulab_core.version import Number
 
 ETC = "/etc/systemd/system"
@@ -36,7 +39,9 @@ WantedBy=multi-user.target
 
 _AGENT_SCRIPT = """\
 #!/bin/sh
-exec >> '{log}' 2>&1
+umask 027
+exec >>'{log}' 2>&1
+umask 022
 exec '{jujud}' {arguments}
 """
 
@@ -64,27 +69,29 @@ def is_installed(service: str) -> bool:
     return os.path.lexists(_wanted(service))
 
 
-def install_agent(service: str, tag: str, jujud: str, arguments: str, log: str, version: Number) -> None:
+def install_agent(service: str, tag: str, data_dir: str, arguments: str, log: str, version: Number) -> None:
     """Installs the service of an agent where this version puts it, and starts it.
 
     Args:
         service: Such as ``jujud-unit-ubuntu-0``.
         tag: Such as ``unit-ubuntu-0``.
-        jujud: The executable.
-        arguments: Its arguments, quoted for a shell.
+        data_dir: Such as ``/var/lib/juju``.
+        arguments: Those of its ``jujud``, quoted for a shell.
         log: The file that its output is appended to.
         version: The version that installs it.
     """
     if version < _FIRST_IN_ETC:
         directory = f"{LIB}/{service}"
-        os.makedirs(directory, exist_ok=True)
+        os.makedirs(f"{data_dir}/init/{service}", exist_ok=True)
+        replace_link(f"{data_dir}/init/{service}", directory)
         unit, script = f"{directory}/{service}.service", f"{directory}/exec-start.sh"
     else:
         unit, script = f"{ETC}/{service}.service", f"{ETC}/{service}-exec-start.sh"
+    jujud = f"{tools_link(data_dir, tag)}/jujud"
     write_file(script, _AGENT_SCRIPT.format(log=log, jujud=jujud, arguments=arguments), 0o755)
     write_file(unit, _AGENT_UNIT.format(tag=tag, script=script), 0o644)
     if version < _FIRST_IN_ETC:
-        _give_second_name(unit, f"{ETC}/{service}.service")
+        replace_link(unit, f"{ETC}/{service}.service")
     enable_and_start(service)
 
 
@@ -98,48 +105,42 @@ def enable_and_start(service: str) -> None:
 
 def remove(service: str) -> None:
     """Stops a service and removes its files; does what is left to do if it was cut off before."""
-    files = [f"{ETC}/{service}.service", f"{ETC}/{service}-exec-start.sh", _wanted(service)]
-    files += [f"{LIB}/{service}/{name}" for name in (f"{service}.service", "exec-start.sh")]
-    if not any(map(os.path.lexists, files)):
-        return
-    if os.path.exists(files[0]):
+    unit = f"{ETC}/{service}.service"
+    if os.path.exists(unit):
         systemctl("stop", f"{service}.service")
-    for path in files:
+    for path in (_wanted(service), unit, f"{ETC}/{service}-exec-start.sh"):
         if os.path.lexists(path):
             os.unlink(path)
-    if os.path.isdir(f"{LIB}/{service}"):
-        os.rmdir(f"{LIB}/{service}")
+    _remove_directory(f"{LIB}/{service}")
     systemctl("daemon-reload")
 
 
 def move_services_to_etc() -> None:
     """Moves the services of all agents from ``/lib/systemd/system`` to ``/etc/systemd/system``."""
-    moved = [name for name in sorted(os.listdir(LIB)) if name.startswith("jujud-") and os.path.isdir(f"{LIB}/{name}")]
-    for service in moved:
+    for service in sorted(os.listdir(LIB)):
         old = f"{LIB}/{service}"
-        script = f"{ETC}/{service}-exec-start.sh"
+        if not (service.startswith("jujud-") and os.path.isdir(old)):
+            continue
         # The old files go last: cut off anywhere, the service is complete in one place or the other.
-        if os.path.exists(f"{old}/exec-start.sh"):
+        if os.path.exists(f"{old}/{service}.service") and os.path.exists(f"{old}/exec-start.sh"):
+            script = f"{ETC}/{service}-exec-start.sh"
             write_file(script, _read(f"{old}/exec-start.sh"), 0o755)
-        if os.path.exists(f"{old}/{service}.service"):
             unit = _read(f"{old}/{service}.service").replace(f"{old}/exec-start.sh", script)
             write_file(f"{ETC}/{service}.service", unit, 0o644)
-            os.unlink(f"{old}/{service}.service")
-        if os.path.exists(f"{old}/exec-start.sh"):
-            os.unlink(f"{old}/exec-start.sh")
-        os.rmdir(old)
-    if moved:
-        sync_directory(LIB)
+        _remove_directory(old)
+    sync_directory(LIB)
     systemctl("daemon-reload")
 
 
-def _give_second_name(unit: str, name: str) -> None:
-    # Where Juju has a symlink: from systemd 246 on, one that leads to another directory below LIB is not followed.
-    temporary = f"{name}.new"
-    if os.path.lexists(temporary):
-        os.unlink(temporary)
-    os.link(unit, temporary)
-    os.replace(temporary, name)
+def _remove_directory(path: str) -> None:
+    """Removes a directory, and the link to it if that is what the path is."""
+    import shutil
+
+    target = os.path.realpath(path)
+    if os.path.isdir(target):
+        shutil.rmtree(target)
+    if os.path.islink(path):
+        os.unlink(path)
 
 
 def _wanted(service: str) -> str:

@@ -34,13 +34,18 @@ def run_unit(host: Host, unit_name: str) -> None:
     session = Session(host, conf, introduce)
     steps = UpgradeSteps(host, conf, agent_status, session, f"unit {unit_name}", upgraded)
     agent_status.set(*steps.first_status())
-    unit_status.set("waiting", "agent initialising")
+    if workload.is_installed(unit_name):
+        unit_status.set("active", "ready")
+    else:
+        unit_status.set("waiting", "agent initialising")
 
     def work() -> None:
         if not steps.completed():
             return
-        config = session.client().call("LabAgent", "UnitConfig", {"tag": host.tag})
-        workload.install(host, unit_name, config["charm"], int(config["port"]))
+        # An upgrade never touches a workload that runs.
+        if not workload.is_installed(unit_name):
+            config = session.client().call("LabAgent", "UnitConfig", {"tag": host.tag})
+            workload.install(host, unit_name, config["charm"], int(config["port"]))
         agent_status.set("idle", "", session)
         unit_status.set("active", "ready", session)
 

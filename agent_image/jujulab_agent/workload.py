@@ -29,8 +29,13 @@ _PAGE = """\
 """
 
 
+def is_installed(unit_name: str) -> bool:
+    """Whether the unit's workload was installed and started."""
+    return systemd.is_installed(_service(unit_name))
+
+
 def install(host: Host, unit_name: str, charm: str, port: int) -> None:
-    """Installs and starts the workload; does nothing if that was done before.
+    """Installs and starts the workload.
 
     Args:
         host: The unit's agent.
@@ -41,9 +46,7 @@ def install(host: Host, unit_name: str, charm: str, port: int) -> None:
     Raises:
         JujulabError: The service cannot be started.
     """
-    service = unit_name.replace("/", "-")
-    if systemd.is_installed(service):
-        return
+    service = _service(unit_name)
     pages = f"{agent_dir(host.data_dir, host.tag)}/charm/www"
     os.makedirs(pages, exist_ok=True)
     write_file(f"{pages}/index.html", _PAGE.format(unit_name=unit_name, charm=charm), 0o644)
@@ -52,3 +55,12 @@ def install(host: Host, unit_name: str, charm: str, port: int) -> None:
     write_file(f"{systemd.ETC}/{service}.service", unit, 0o644)
     systemd.enable_and_start(service)
     LOG.info("juju.worker.uniter", f"workload {service}.service listens on port {port}")
+
+
+def remove(unit_name: str) -> None:
+    """Stops and removes the workload."""
+    systemd.remove(_service(unit_name))
+
+
+def _service(unit_name: str) -> str:
+    return unit_name.replace("/", "-")

@@ -44,7 +44,7 @@ def add_units(tx: Tx, model_uuid: str, application: str, count: int, placement: 
         RpcError: No such application or machine, or a placement that the lab cannot do.
     """
     app = applications.get(tx.db, model_uuid, application)
-    if app.subordinate:
+    if app.subordinate and count:
         raise bad_request(f'cannot add units of "{application}": it is a subordinate, relate it to a principal')
     names = []
     for at in range(count):

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import threading
 from typing import NamedTuple
 
-from jujulab.deadline import Deadline
 from jujulab.store import Account, Controller, Store
 from jujulab_core.errors import ConnectionLost, JujulabError, RpcError
 from jujulab_core.rpc import Client, connect
@@ -171,25 +169,6 @@ class Session:
                 raise
         self.refresh_models()
         return self._client(self.find_model(model.full_name).uuid)
-
-    def reconnect(self, deadline: Deadline, model: Model | None = None) -> Client:
-        """A new connection in place of a broken one, tried until the deadline.
-
-        Args:
-            deadline: When to give up.
-            model: For a connection to a model; None for one to the controller.
-        """
-        key = model.uuid if model else None
-        broken = self._clients.pop(key, None)
-        if broken is not None:
-            broken.close()
-        pause = threading.Event()
-        while True:
-            left = deadline.left(f"controller {self.controller.name} to answer")
-            try:
-                return self._client(key, min(DIAL_SECONDS, left))
-            except ConnectionLost:
-                pause.wait(min(RETRY_SECONDS, left))
 
     def _client(self, uuid: str | None, timeout: float = DIAL_SECONDS) -> Client:
         known = self._clients.get(uuid)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import datetime
+import inspect
 import ipaddress
 import json
 import queue
@@ -32,16 +33,6 @@ class RefusalError(Exception):
         self.code = code
 
 
-class Watcher:
-    """Answers `Next` once for every time that it is fired; the first time at once."""
-
-    def __init__(self) -> None:
-        self.results: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
-
-    def fire(self, loop: asyncio.AbstractEventLoop, result: dict[str, Any] | None = None) -> None:
-        loop.call_soon_threadsafe(self.results.put_nowait, result or {})
-
-
 Handler = Callable[[dict[str, Any]], Any]
 
 
@@ -51,6 +42,7 @@ class FakeController:
     Attributes:
         calls: Every request, as ("Facade.Method", params), in the order of arrival.
         handlers: What answers "Facade.Method"; it may be a coroutine function, and may raise RefusalError.
+        units: The machine's units, as a watcher of them is told first.
         files: What HTTP GET serves, by path: bytes, or (status, bytes).
         ca: The CA, in PEM.
     """
@@ -59,14 +51,13 @@ class FakeController:
         self.calls: queue.Queue[tuple[str, dict[str, Any]]] = queue.Queue()
         self.history: list[tuple[str, dict[str, Any]]] = []
         self.files: dict[str, Any] = {}
-        self.watcher = Watcher()
-        self.units = Watcher()
+        self.units: list[str] = []
+        # One queue of results for each watcher that somebody has made.
+        self._watchers: dict[str, asyncio.Queue[dict[str, Any]]] = {}
         self.handlers: dict[str, Handler] = {
             "Admin.Login": self._login,
-            "NotifyWatcher.Next": lambda _: self.watcher.results.get(),
-            "StringsWatcher.Next": lambda _: self.units.results.get(),
-            "Upgrader.WatchAPIVersion": self._watch,
-            "Deployer.WatchUnits": lambda _: {"results": [{"StringsWatcherId": "2", "changes": []}]},
+            "Upgrader.WatchAPIVersion": lambda _: {"results": [{"NotifyWatcherId": self._watch("version", {})}]},
+            "Deployer.WatchUnits": self._watch_units,
         }
         self.desired("2.6.4")
         self.ca, self._context = _certificates(directory, name)
@@ -102,8 +93,11 @@ class FakeController:
         tools = {"results": [{"tools": [offer | {"size": len(content) if size is None else size}]}]}
         self.handlers["Upgrader.Tools"] = lambda _: tools
 
-    def fire(self) -> None:
-        self.watcher.fire(self.loop)
+    def fire(self, kind: str = "version", **result: Any) -> None:
+        """Has all watchers of one kind ("version", "units") answer."""
+        for name, results in list(self._watchers.items()):
+            if name.startswith(kind):
+                self.loop.call_soon_threadsafe(results.put_nowait, result)
 
     def wait_for(self, name: str, timeout: float = 15, **expected: Any) -> dict[str, Any]:
         """The parameters of the next call of that name whose parameters hold what is expected."""
@@ -178,8 +172,11 @@ class FakeController:
         self.calls.put((name, params))
         answer: dict[str, Any] = {"request-id": frame["request-id"]}
         try:
-            response = self.handlers.get(name, lambda _: {"results": [{}]})(params)
-            if asyncio.iscoroutine(response):
+            if frame["request"] == "Next":
+                response = self._watchers[frame["id"]].get()
+            else:
+                response = self.handlers.get(name, lambda _: {"results": [{}]})(params)
+            if inspect.isawaitable(response):
                 response = await response
             answer["response"] = response
         except RefusalError as refusal:
@@ -190,10 +187,15 @@ class FakeController:
     def _login(self, _: dict[str, Any]) -> dict[str, Any]:
         return {"server-version": "2.6.10", "facades": [{"name": name, "versions": [1]} for name in FACADES]}
 
-    def _watch(self, _: dict[str, Any]) -> dict[str, Any]:
-        self.watcher.results = asyncio.Queue()
-        self.watcher.results.put_nowait({})
-        return {"results": [{"NotifyWatcherId": "1"}]}
+    def _watch(self, kind: str, *first: dict[str, Any]) -> str:
+        name = f"{kind}-{len(self._watchers)}"
+        self._watchers[name] = asyncio.Queue()
+        for result in first:
+            self._watchers[name].put_nowait(result)
+        return name
+
+    def _watch_units(self, _: dict[str, Any]) -> dict[str, Any]:
+        return {"results": [{"StringsWatcherId": self._watch("units"), "changes": self.units}]}
 
 
 def _certificates(directory: Path, name: str) -> tuple[str, ssl.SSLContext]:

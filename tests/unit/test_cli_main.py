@@ -186,9 +186,7 @@ def test_controllers(with_controller: Store, capsys: pytest.CaptureFixture[str])
     )
 
 
-def test_version(
-    with_controller: Store, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_version(with_controller: Store, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     assert main.run(["version"]) == 0
     assert capsys.readouterr().out.startswith("2.6.4-bionic-")
     monkeypatch.setenv("JUJULAB_CLIENT_VERSION", "2.9.37")

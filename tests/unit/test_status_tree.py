@@ -102,7 +102,9 @@ def test_oneline(subordinates: Any) -> None:
 
 
 def test_summary(upgrading: Any) -> None:
-    lines = [line.split() for line in text.summary(build(upgrading["wire"], "k1", JUJU_2_6)).split("\n") if line.strip()]
+    lines = [
+        line.split() for line in text.summary(build(upgrading["wire"], "k1", JUJU_2_6)).split("\n") if line.strip()
+    ]
     assert lines == [
         ["Running", "on", "subnets:", "10.0.8.21/8,", "10.0.8.22/8"],
         ["Utilizing", "ports:"],

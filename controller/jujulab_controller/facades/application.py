@@ -46,7 +46,8 @@ async def deploy(call: Call) -> dict[str, Any]:
                 subordinate=subordinate,
                 config=item.get("config") or {},
             )
-            add_units(tx, call.model, name or charm.name, count, placement)
+            if count:
+                add_units(tx, call.model, name or charm.name, count, placement)
 
         await call.services.store.write(write)
         return {}

@@ -14,7 +14,10 @@ from click.exceptions import Exit
 from jujulab.cli import catalogue
 from jujulab.cli.context import Talk
 from jujulab.cli.framework import PROGRAM, talk_options
-from jujulab_core.errors import JujulabError, UsageError
+from jujulab_core.errors import JujulabError, RpcError, UsageError
+
+# Juju tells the owner of a blocked model how to unblock it, whatever the command was.
+BLOCKED = "operation is blocked"
 
 INTRODUCTION = """\
 jujulab is a fleet of real Linux containers that behaves as Juju machines. Rehearse a Juju upgrade on it, \
@@ -162,6 +165,10 @@ def tell(error: JujulabError, talk: Talk) -> int:
 
         traceback.print_exc()
     click.echo(f"ERROR {error}", err=True)
+    if isinstance(error, RpcError) and error.code == BLOCKED:
+        from jujulab_core.rules.texts import hint_for
+
+        click.echo("\n".join(hint_for(error.code)), err=True)
     if error.next_step:
         click.echo(f"Next: {error.next_step}", err=True)
     return error.exit_code

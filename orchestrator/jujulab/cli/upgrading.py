@@ -12,7 +12,6 @@ from click.exceptions import Exit
 from jujulab.cli import output
 from jujulab.cli.context import talk
 from jujulab.client_version import client_version
-from jujulab.deadline import Deadline
 from jujulab.session import Model, Session
 from jujulab_core.errors import ConnectionLost, JujulabError, RpcError
 from jujulab_core.rules import clientside, selection
@@ -22,8 +21,10 @@ from jujulab_core.rules.flags import Flags, parse_flags
 from jujulab_core.rules.selection import Answer, Command, Found, Request, Search, Selection
 from jujulab_core.rules.texts import RESET_DECLINED, RESET_PROMPT, reset_confirmed
 from jujulab_core.version import Binary, Number
+from jujulab_core.waiting import Deadline
 
 _NO_VERSION = "0.0.0"
+NOT_IMPLEMENTED = "not implemented"
 
 
 def flags_of(given: Mapping[str, Any]) -> Flags:
@@ -60,10 +61,10 @@ def upgrade(session: Session, command: Command, given: Mapping[str, Any]) -> Non
     """
     from jujulab.cli.durations import seconds
     from jujulab.cli.upgradeoptions import rollout
-    from jujulab.cli.watching import conclude, follow, latest
+    from jujulab.cli.watching import STILL_GOING, conclude, follow, latest
     from jujulab.status.upgrades import is_over
 
-    flags, options, deadline = flags_of(given), rollout(given), Deadline(seconds(given["timeout"]))
+    flags, options, deadline = flags_of(given), rollout(given), Deadline(seconds(given["timeout"]), STILL_GOING)
     started = _Upgrade(session, command, flags, options).run()
     if not given["wait"] or flags.dry_run:
         return
@@ -105,10 +106,15 @@ class _Upgrade:
             for key, entry in session.model_client().call("ModelConfig", "ModelGet")["config"].items()
         }
         if selection.validates_first(rules):
-            from jujulab.cli.results import check_all
+            from jujulab_core.rpc.results import check_all
 
             params = {"model": [{"model-tag": model.tag}], "force": False}
-            check_all(session.client.call("ModelManager", "ValidateModelUpgrades", params))
+            try:
+                check_all(session.client.call("ModelManager", "ValidateModelUpgrades", params))
+            except RpcError as error:
+                # An older controller does not know this check.
+                if error.code != NOT_IMPLEMENTED:
+                    raise
         readable = True
         try:
             session.client.call("Controller", "ModelConfig")

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 from jujulab.cli import output
 from jujulab.cli.progress import Progress
-from jujulab.deadline import Deadline
 from jujulab.session import RETRY_SECONDS, UPGRADE_IN_PROGRESS, Model, Session
 from jujulab.status import upgrades
 from jujulab_core.errors import ConnectionLost, DeadlineError, JujulabError, RpcError
+from jujulab_core.waiting import Deadline, wait_for
 
 T = TypeVar("T")
+
+STILL_GOING = "the upgrade goes on; follow it with `jujulab show-upgrade --watch`, or give it longer with --timeout"
 
 
 class UpgradeFailedError(JujulabError):
@@ -40,17 +41,18 @@ def patiently(session: Session, deadline: Deadline, what: str, ask: Callable[[],
         DeadlineError: It was so to the end.
         RpcError: The controller refused for another reason.
     """
-    pause = threading.Event()
-    while True:
-        left = deadline.left(what)
+
+    def probe() -> tuple[tuple[T] | None, str]:
         try:
-            return ask()
-        except ConnectionLost:
-            pause.wait(min(RETRY_SECONDS, left))
+            return (ask(),), ""
+        except ConnectionLost as error:
+            return None, f"{what}: {error}"
         except RpcError as error:
             if error.code != UPGRADE_IN_PROGRESS:
                 raise
-            pause.wait(min(RETRY_SECONDS, left))
+            return None, f"{what}: {error.message}"
+
+    return wait_for(probe, deadline, RETRY_SECONDS)[0]
 
 
 def follow(session: Session, upgrade_id: int, deadline: Deadline) -> dict[str, Any]:
@@ -59,7 +61,7 @@ def follow(session: Session, upgrade_id: int, deadline: Deadline) -> dict[str, A
     Raises:
         DeadlineError: It is not over by then; it goes on without us.
     """
-    what = f"upgrade {upgrade_id} to end (it goes on: jujulab show-upgrade {upgrade_id} --watch)"
+    what = f"upgrade {upgrade_id} to end"
     told: set[str] = set()
     try:
         with Progress(f"upgrade {upgrade_id}") as shown:

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from jujulab.lab.labfile import ApplicationSpec, ModelSpec
 from jujulab_core.rpc import Client
+from jujulab_core.rpc.results import check_all
 
 
 class Call(NamedTuple):
@@ -23,15 +24,18 @@ def fill_model(client: Client, spec: ModelSpec) -> None:
     Args:
         client: A connection to the model.
         spec: What it shall have at least; nothing is removed.
+
+    Raises:
+        JujulabError: The controller refused something.
     """
     machines, applications = missing(client.call("Client", "FullStatus", {"patterns": None}), spec)
     if machines:
-        client.call("MachineManager", "AddMachines", {"params": machines})
-    status = client.call("Client", "FullStatus", {"patterns": None}) if machines else None
-    if status is not None:
-        _, applications = missing(status, spec)
+        added = client.call("MachineManager", "AddMachines", {"params": machines})
+        check_all({"results": added["machines"]})
+        # Units are placed by the ids that the controller gave the new machines.
+        _, applications = missing(client.call("Client", "FullStatus", {"patterns": None}), spec)
     for call in applications:
-        client.call(*call)
+        check_all(client.call(*call))
 
 
 def missing(status: Mapping[str, Any], spec: ModelSpec) -> tuple[list[dict[str, Any]], list[Call]]:

@@ -27,8 +27,8 @@ def command(model: str | None, count: int, series: str | None, constraints: str 
     """
     from jujulab.cli.keyvalues import parse
     from jujulab.cli.provisioning import provision
-    from jujulab.cli.results import check_all
     from jujulab.session import connect_model
+    from jujulab_core.rpc.results import check_all
 
     wanted = {"series": series or "", "jobs": ["JobHostUnits"], "constraints": parse((constraints or "").split())}
     with connect_model(model) as session:

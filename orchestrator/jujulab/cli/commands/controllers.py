@@ -56,7 +56,7 @@ def command(refresh: bool, output_format: str) -> None:
 def refresh_controller(session: Session) -> None:
     """Asks a controller how many models and machines it has, and remembers it."""
     from jujulab.cli.modeltree import counts
-    from jujulab.cli.results import check
+    from jujulab_core.rpc.results import check
 
     params = {"user-tag": session.user_tag, "all": session.is_superuser}
     answer = session.client.call("ModelManager", "ListModelSummaries", params)

@@ -49,10 +49,10 @@ def command(
     from jujulab.cli.keyvalues import parse
     from jujulab.cli.placement import parse as parse_placement
     from jujulab.cli.provisioning import provision
-    from jujulab.cli.results import check_all
     from jujulab.session import connect_model
     from jujulab.status import charms
     from jujulab_core.errors import UsageError
+    from jujulab_core.rpc.results import check_all
     from jujulab_core.tags import APPLICATION_RE
 
     name = application or charms.parse(charm).name

@@ -10,8 +10,8 @@ from jujulab.cli import output
 from jujulab.cli.framework import juju_command
 
 if TYPE_CHECKING:
-    from jujulab.deadline import Deadline
     from jujulab.session import Model, Session
+    from jujulab_core.waiting import Deadline
 
 WARNING = """\
 WARNING! This command will destroy the "{name}" model.
@@ -39,10 +39,10 @@ def command(
     """Remove a model and everything in it: applications, machines and their containers."""
     from jujulab.cli.confirm import confirmed
     from jujulab.cli.durations import seconds
-    from jujulab.cli.results import check_all
-    from jujulab.deadline import Deadline
     from jujulab.session import connect_model
     from jujulab_core.errors import JujulabError, UsageError
+    from jujulab_core.rpc.results import check_all
+    from jujulab_core.waiting import Deadline
 
     if destroy_storage and release_storage:
         raise UsageError("--destroy-storage and --release-storage cannot both be specified")
@@ -68,12 +68,11 @@ def command(
 
 def _wait_until_gone(session: Session, model: Model, deadline: Deadline) -> None:
     from jujulab.cli.provisioning import provision
+    from jujulab_core.waiting import wait_for
 
-    watcher = session.client.call("LabProvisioner", "Watch")["watcher-id"] if session.is_superuser else None
-    while model.uuid in session.refresh_models().values():
-        left = deadline.left(f"model {model.full_name} to be removed")
-        provision(session)
-        if watcher is None:
-            return
-        session.client.call("NotifyWatcher", "Next", id=watcher, timeout=left)
+    def probe() -> tuple[bool | None, str]:
+        gone = model.uuid not in session.refresh_models().values()
+        return gone or None, f"model {model.full_name} to be removed"
+
     provision(session)
+    wait_for(probe, deadline)

@@ -22,8 +22,8 @@ def command(command_set: str | None, message: tuple[str, ...], model: str | None
     Sets are `destroy-model` (the model may not be destroyed), `remove-object` (nor its machines, applications and
     units) and `all` (nothing may change, upgrades included). The message is shown to whoever is refused.
     """
-    from jujulab.cli.results import check
     from jujulab.session import connect_model
+    from jujulab_core.rpc.results import check
 
     params = {"type": check_set(command_set), "message": " ".join(message)}
     with connect_model(model) as session:

@@ -40,7 +40,7 @@ def command(model: str | None, output_format: str, show_all: bool) -> None:
 
 def _of_model(session: Session) -> list[dict[str, Any]]:
     from jujulab.cli.blocks import SETS
-    from jujulab.cli.results import check_all
+    from jujulab_core.rpc.results import check_all
 
     answer = session.model_client().call("Block", "List")
     blocks = [result["result"] for result in check_all(answer)]

@@ -17,8 +17,8 @@ from jujulab.cli.options import model_option
 @model_option
 def command(command_set: str | None, model: str | None) -> None:
     """Take a model's protection away. Sets are `all`, `destroy-model` and `remove-object`."""
-    from jujulab.cli.results import check
     from jujulab.session import connect_model
+    from jujulab_core.rpc.results import check
 
     params = {"type": check_set(command_set), "message": ""}
     with connect_model(model) as session:

@@ -44,9 +44,9 @@ def command(
     The current model has a star. The models of others are shown as OWNER/NAME.
     """
     from jujulab.cli.modeltree import common, counts
-    from jujulab.cli.results import check
     from jujulab.session import connect_controller
     from jujulab.status.times import TimeForm, ago
+    from jujulab_core.rpc.results import check
 
     now, times = datetime.now(UTC), TimeForm.choose(utc)
     with connect_controller(controller) as session:

@@ -24,10 +24,10 @@ from jujulab.cli.options import model_option
 def command(ids: tuple[str, ...], model: str | None, force: bool, keep_instance: bool, no_wait: bool) -> None:
     """Remove machines from a model, and their containers."""
     from jujulab.cli.provisioning import provision
-    from jujulab.cli.results import check_all
     from jujulab.session import connect_model
     from jujulab_core.errors import UsageError
-    from jujulab_core.tags import MACHINE_RE, machine_tag
+    from jujulab_core.rpc.results import check_all
+    from jujulab_core.tags import MACHINE_RE, machine_tag, split_tag
 
     if not ids:
         raise UsageError("no machines specified")
@@ -40,5 +40,5 @@ def command(ids: tuple[str, ...], model: str | None, force: bool, keep_instance:
         for machine, result in zip(ids, check_all(answer), strict=True):
             output.info(f"removing machine {machine}")
             for unit in (result.get("info") or {}).get("destroyed-units") or ():
-                output.info(f"- will remove unit {unit['tag'].removeprefix('unit-')}")
+                output.info(f"- will remove unit {split_tag(unit['tag'])[1]}")
         provision(session)

@@ -20,9 +20,9 @@ from jujulab.cli.options import model_option
 @click.option("--no-wait", is_flag=True, help="With --force: do not wait between steps.")
 def command(units: tuple[str, ...], model: str | None, force: bool, destroy_storage: bool, no_wait: bool) -> None:
     """Remove units from a model. Their machines stay."""
-    from jujulab.cli.results import check_all
     from jujulab.session import connect_model
     from jujulab_core.errors import UsageError
+    from jujulab_core.rpc.results import check_all
     from jujulab_core.tags import UNIT_RE, unit_tag
 
     if not units:

@@ -37,7 +37,7 @@ def command(names: tuple[str, ...], output_format: str, show_password: bool) -> 
 
 def _tree(session: Session, show_password: bool) -> dict[str, Any]:
     from jujulab.cli.modeltree import counts, filled
-    from jujulab.cli.results import check
+    from jujulab_core.rpc.results import check
 
     client = session.client
     params = {"user-tag": session.user_tag, "all": session.is_superuser}
@@ -79,7 +79,7 @@ def _tree(session: Session, show_password: bool) -> dict[str, Any]:
 
 
 def _machines(session: Session, uuid: str) -> dict[str, Any]:
-    from jujulab.cli.results import check
+    from jujulab_core.rpc.results import check
 
     entities = {"entities": [{"tag": f"model-{uuid}"}]}
     info = check(session.client.call("ModelManager", "ModelInfo", entities)["results"][0])["result"]

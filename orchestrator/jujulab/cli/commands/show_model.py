@@ -25,9 +25,9 @@ from jujulab.cli.options import format_option, model_option, utc_option
 def command(names: tuple[str, ...], model: str | None, output_format: str, utc: bool) -> None:
     """Show all about models: owner, users, machines, version, status."""
     from jujulab.cli.modeltree import detailed
-    from jujulab.cli.results import check
     from jujulab.session import connect_model
     from jujulab.status.times import TimeForm
+    from jujulab_core.rpc.results import check
 
     tree = {}
     for name in names or (model,):

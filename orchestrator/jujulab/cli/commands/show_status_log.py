@@ -52,12 +52,12 @@ def command(
     include_status_updates: bool,
 ) -> None:
     """Show the past statuses of a machine or unit, the oldest first."""
-    from jujulab.cli.results import check
     from jujulab.cli.table import render
     from jujulab.session import connect_model
     from jujulab.status.text import coloured
     from jujulab.status.times import TimeForm
     from jujulab_core.errors import UsageError
+    from jujulab_core.rpc.results import check
     from jujulab_core.tags import MACHINE_RE, UNIT_RE, machine_tag, unit_tag
 
     if sum(option is not None for option in (count, days, from_date)) > 1:

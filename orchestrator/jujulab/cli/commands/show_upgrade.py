@@ -37,14 +37,14 @@ def command(
     """
     from jujulab.cli.durations import seconds
     from jujulab.cli.table import columns, render
-    from jujulab.cli.watching import conclude, follow, latest
-    from jujulab.deadline import Deadline
+    from jujulab.cli.watching import STILL_GOING, conclude, follow, latest
     from jujulab.session import connect_controller
     from jujulab.status import upgrades
     from jujulab.status.times import TimeForm
     from jujulab_core.errors import JujulabError
+    from jujulab_core.waiting import Deadline
 
-    deadline, times = Deadline(seconds(timeout)), TimeForm.choose(utc)
+    deadline, times = Deadline(seconds(timeout), STILL_GOING), TimeForm.choose(utc)
     with connect_controller(controller) as session:
         if upgrade_id is None:
             newest = latest(session, None, deadline)

@@ -31,10 +31,10 @@ def command(model: str | None, controller: str | None, output_format: str, show_
     You have a star.
     """
     from jujulab.cli.modeltree import filled
-    from jujulab.cli.results import check
     from jujulab.cli.table import render
     from jujulab.session import connect_controller
     from jujulab.status.times import TimeForm, ago
+    from jujulab_core.rpc.results import check
 
     now, times = datetime.now(UTC), TimeForm()
 
