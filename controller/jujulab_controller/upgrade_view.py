@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
@@ -14,6 +15,8 @@ from jujulab_controller.state.machines import addresses_of
 from jujulab_core.version import Binary, Number, binary_series
 
 Json = dict[str, Any]
+# Whoever looks at an upgrade waits no longer than this for the internet.
+LOOK_SECONDS = 5.0
 
 
 def header(db: Connection, upgrade: Row[Any]) -> Json:
@@ -98,22 +101,36 @@ async def _add_binaries(services: Services, upgrade: Json) -> None:
     for machine in upgrade["machines"]:
         version = Binary(to, binary_series(to, machine["series"]), machine["arch"])
         if str(version) not in known:
-            known[str(version)] = await describe(services, model, version)
+            known[str(version)] = await _describe_soon(services, model, version)
         for agent in machine["agents"]:
             agent |= known[str(version)]
 
 
+async def _describe_soon(services: Services, model: str, version: Binary) -> Json:
+    """Like :func:`describe`, but an internet that is slow or gone costs only the binary's hash and size."""
+    try:
+        async with asyncio.timeout(LOOK_SECONDS):
+            return await describe(services, model, version)
+    except (NoMetadataError, TimeoutError):
+        return _description(services, model, version, "", 0)
+
+
 async def describe(services: Services, model: str, version: Binary, stream: str = "") -> Json:
-    """A binary's ``binary``, ``url``, ``sha256`` and ``size``; the last two empty when nobody has it."""
+    """A binary's ``binary``, ``url``, ``sha256`` and ``size``; the last two empty when nobody offers it.
+
+    Raises:
+        NoMetadataError: It is not in the cache, and the internet cannot be asked.
+    """
     row = await services.store.read(lambda db: binaries.find(db, model, str(version)))
-    sha256, size = (row.sha256, row.size) if row is not None else ("", 0)
-    if row is None:
-        try:
-            offer = await services.binaries.offer(model, version, stream)
-        except NoMetadataError:
-            offer = None
-        if offer is not None:
-            sha256, size = offer.item.sha256, offer.item.size
+    if row is not None:
+        return _description(services, model, version, row.sha256, row.size)
+    offer = await services.binaries.offer(model, version, stream)
+    if offer is None:
+        return _description(services, model, version, "", 0)
+    return _description(services, model, version, offer.item.sha256, offer.item.size)
+
+
+def _description(services: Services, model: str, version: Binary, sha256: str, size: int) -> Json:
     return {
         "binary": str(version),
         "url": services.tools_url(model, version),

@@ -56,8 +56,8 @@ def test_a_bad_release_stops_at_the_canary_which_is_put_back(lab: Lab) -> None:
     assert upgraded(lab, "2.7.0")
     assert lab.workloads() == before
     phases = {
-        number: {agent["phase"] for agent in machine["agents"].values()}
-        for number, machine in lab.juju.json("show-upgrade")["machines"].items()
+        machine["id"]: {agent["phase"] for agent in machine["agents"]}
+        for machine in lab.juju.json("show-upgrade")["machines"]
     }
     assert phases == {"0": {"rolled-back"}, **{str(number): {"skipped"} for number in range(1, 5)}}
 

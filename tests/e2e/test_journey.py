@@ -124,7 +124,7 @@ def test_each_version_came_from_the_internet_once(lab: Lab) -> None:
 def test_the_record_names_every_agent(lab: Lab) -> None:
     record = lab.juju.json("show-upgrade")
     assert record["status"] == "complete"
-    agents = [agent for machine in record["machines"].values() for agent in machine["agents"].values()]
+    agents = [agent for machine in record["machines"] for agent in machine["agents"]]
     assert len(agents) == len(AGENTS)
     assert {agent["phase"] for agent in agents} == {"done"}
     assert {upgrade["status"] for upgrade in lab.juju.json("upgrades")["upgrades"]} == {"complete"}

@@ -61,7 +61,7 @@ class FakeController:
         }
         self.desired("2.6.4")
         self.ca, self._context = _certificates(directory, name)
-        self._sockets: set[web.WebSocketResponse] = set()
+        self.sockets: set[web.WebSocketResponse] = set()
         self._started = threading.Event()
         self.loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -137,7 +137,7 @@ class FakeController:
         await self._runner.cleanup()
 
     async def _drop(self) -> None:
-        for socket in list(self._sockets):
+        for socket in list(self.sockets):
             if socket._req is not None and socket._req.transport is not None:
                 socket._req.transport.abort()
 
@@ -149,9 +149,9 @@ class FakeController:
         return web.Response(status=status, body=body)
 
     async def _socket(self, request: web.Request) -> web.WebSocketResponse:
-        socket = web.WebSocketResponse()
+        socket = web.WebSocketResponse(max_msg_size=64 * 1024 * 1024)
         await socket.prepare(request)
-        self._sockets.add(socket)
+        self.sockets.add(socket)
         tasks = set()
         try:
             async for message in socket:
@@ -160,7 +160,7 @@ class FakeController:
                     tasks.add(task)
                     task.add_done_callback(tasks.discard)
         finally:
-            self._sockets.discard(socket)
+            self.sockets.discard(socket)
             for task in list(tasks):
                 task.cancel()
         return socket

@@ -4,10 +4,10 @@ import sqlite3
 import threading
 from pathlib import Path
 
-from controller_support import Controller, add_model, running
-
 from jujulab_core.errors import ConnectionLost, RpcError
 from jujulab_core.rpc import Client
+from jujulab_core.waiting import Deadline, wait_for
+from support.controller_process import Controller, add_model, running
 
 
 def test_whatever_was_acknowledged_survives_a_kill(tmp_path: Path) -> None:
@@ -35,7 +35,11 @@ def test_whatever_was_acknowledged_survives_a_kill(tmp_path: Path) -> None:
             before = len(acknowledged)
             for thread in threads:
                 thread.start()
-            _wait_for(lambda before=before: len(acknowledged) >= before + 40)
+            wait_for(
+                lambda before=before: (True if len(acknowledged) >= before + 40 else None, "enough writes"),
+                Deadline(30),
+                0.01,
+            )
             controller.kill()
             for thread in threads:
                 thread.join(20)
@@ -86,10 +90,3 @@ def test_the_lease_changes_hands_only_when_it_is_over(tmp_path: Path) -> None:
         with controller.orchestrator() as again:
             answer = again.call("LabOrchestrator", "Claim", {"holder": "b", "ttl": 30})
             assert (answer["granted"], answer["token"]) == (True, 2)
-
-
-def _wait_for(done: object) -> None:
-    from jujulab_core.waiting import Deadline, wait_for
-
-    assert callable(done)
-    wait_for(lambda: (True if done() else None, "enough writes"), Deadline(30), 0.01)

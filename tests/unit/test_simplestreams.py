@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jujulab_core import simplestreams as streams
@@ -96,7 +96,8 @@ BINARIES = st.builds(
 )
 
 
-@given(st.dictionaries(st.sampled_from(["released", "proposed", "devel"]), st.sets(BINARIES, min_size=1)))
+@settings(max_examples=40)
+@given(st.dictionaries(st.sampled_from(["released", "proposed", "devel"]), st.sets(BINARIES, min_size=1, max_size=8)))
 def test_what_is_printed_can_be_read(offer: dict[str, set[str]]) -> None:
     offered = {stream: [item(text, stream) for text in sorted(texts)] for stream, texts in offer.items()}
     texts = streams.documents(offered, UPDATED)
@@ -206,5 +207,5 @@ def test_too_many_items_are_refused() -> None:
 def test_unknown_series_and_streams_are_refused() -> None:
     with pytest.raises(UsageError, match='unknown series "warty"'):
         streams.documents({"released": [item("2.6.3-warty-amd64")]}, UPDATED)
-    with pytest.raises(UsageError, match='invalid stream "../x"'):
+    with pytest.raises(UsageError, match=r'invalid stream "\.\./x"'):
         streams.documents({"../x": [item("2.6.3-bionic-amd64")]}, UPDATED)

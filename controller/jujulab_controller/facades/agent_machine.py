@@ -39,7 +39,11 @@ async def set_machine_addresses(call: Call) -> dict[str, Any]:
 
     async def one(item: dict[str, Any]) -> dict[str, Any]:
         machine_id = entity(call.own(text(item, "tag")), "machine")
-        found = [text(address, "value") for address in item.get("addresses") or [] if isinstance(address, dict)]
+        found = [
+            text(address, "value")
+            for address in item.get("addresses") or []
+            if isinstance(address, dict) and address.get("scope") != "local-machine"
+        ]
         await call.services.store.write(lambda tx: machines.set_addresses(tx, call.model, machine_id, found))
         return {}
 

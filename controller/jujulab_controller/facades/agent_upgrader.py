@@ -7,7 +7,6 @@ from typing import Any
 from jujulab_controller.errors import NOT_FOUND
 from jujulab_controller.facades.bulk import each
 from jujulab_controller.hub import Topic
-from jujulab_controller.internet import NoMetadataError
 from jujulab_controller.rpc.call import Call, text
 from jujulab_controller.rpc.registry import Where, Who, facade
 from jujulab_controller.state import agents, machines, models
@@ -52,10 +51,7 @@ async def tools(call: Call) -> dict[str, Any]:
         agent = await call.services.store.read(lambda db: agents.get(db, call.model, tag))
         machine = await call.services.store.read(lambda db: machines.get(db, call.model, agent.machine_id))
         binary = Binary(number, binary_series(number, machine.series), machine.arch)
-        try:
-            found = await describe(call.services, call.model, binary)
-        except NoMetadataError as error:
-            raise RpcError(str(error), NOT_FOUND) from error
+        found = await describe(call.services, call.model, binary)
         if not found["sha256"]:
             raise RpcError("no matching agent binaries available", NOT_FOUND)
         return {

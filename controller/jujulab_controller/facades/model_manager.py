@@ -16,7 +16,9 @@ from jujulab_controller.rpc.call import Call, entity, text
 from jujulab_controller.rpc.registry import Where, facade
 from jujulab_controller.state import applications, machines, models, users
 from jujulab_controller.state.store import Tx
+from jujulab_controller.upgrade_requests import gather, refuse
 from jujulab_core.errors import RpcError
+from jujulab_core.rules import checks
 from jujulab_core.tags import MODEL_RE
 from jujulab_core.version import Number
 
@@ -146,6 +148,19 @@ async def destroy_models(call: Call) -> dict[str, Any]:
         return {}
 
     return await each(call.items("models") or call.items("entities"), one)
+
+
+@model_manager.method("ValidateModelUpgrades", since="2.8.0", until="3.0.0")
+async def validate_model_upgrades(call: Call) -> dict[str, Any]:
+    """Whether anything in some models stands in the way of an upgrade."""
+
+    async def one(item: dict[str, Any]) -> dict[str, Any]:
+        uuid = entity(text(item, "model-tag"), "model")
+        facts = await call.services.store.read(lambda db: gather(db, call.services, uuid, call.identity))
+        refuse(checks.validate_model_upgrade(facts))
+        return {}
+
+    return await each(call.items("model"), one)
 
 
 def _need(db: Connection, call: Call, uuid: str, access: Access) -> None:

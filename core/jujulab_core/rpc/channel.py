@@ -102,7 +102,8 @@ class Channel:
             with self._lock:
                 self._protocol.send_request(self._protocol.connect())
                 self._flush()
-            while self._protocol.state is CONNECTING and not self._ended:
+            # A refusal leaves the protocol connecting, until the peer hangs up; there is no need to wait for that.
+            while self._protocol.state is CONNECTING and self._protocol.handshake_exc is None and not self._ended:
                 self._pump(timeout)
         except (OSError, WebSocketException) as error:
             self._socket.close()

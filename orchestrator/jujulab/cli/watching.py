@@ -65,9 +65,15 @@ def follow(session: Session, upgrade_id: int, deadline: Deadline) -> dict[str, A
     told: set[str] = set()
     try:
         with Progress(f"upgrade {upgrade_id}") as shown:
-            return patiently(
-                session, deadline, what, lambda: _until_over(session, upgrade_id, deadline, what, shown, told)
-            )
+
+            def ask() -> dict[str, Any]:
+                try:
+                    return _until_over(session, upgrade_id, deadline, what, shown, told)
+                except ConnectionLost:
+                    shown.show("waiting for the controller, which is not there")
+                    raise
+
+            return patiently(session, deadline, what, ask)
     except KeyboardInterrupt:
         output.info(f"The upgrade goes on. Follow it again with: jujulab show-upgrade {upgrade_id} --watch")
         raise

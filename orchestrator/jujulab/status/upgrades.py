@@ -78,7 +78,8 @@ def verdict(upgrade: Upgrade) -> str:
     """The sentence about an upgrade that did not succeed, and a line for each agent that failed."""
     bad = sum(machine_phase(machine) in BAD for machine in upgrade["machines"])
     total = _count(len(upgrade["machines"]), "machine")
-    head = f"upgrade {upgrade['id']} of model {upgrade['model-name']} to {upgrade['to']} is {upgrade['status']}"
+    ended = {"paused": "is paused", "aborted": "was aborted"}.get(upgrade["status"], upgrade["status"])
+    head = f"upgrade {upgrade['id']} of model {upgrade['model-name']} to {upgrade['to']} {ended}"
     reason = f": {upgrade['reason']}" if upgrade.get("reason") else ""
     return "\n".join(
         [f"{head}{reason} ({bad} of {total} failed)", *(f"  {line}" for line in failures(upgrade).values())]
