@@ -1,9 +1,8 @@
 """Services of agents, in the layout of the version that installs them (section H).
 
 Up to Juju 2.7.1 a service's files are in a directory of its own under ``/lib/systemd/system``, linked into
-``/etc/systemd/system``; from 2.7.2 on they are in the latter. Since version 251 systemd refuses a link that
-leads below a directory of units, so here that directory is itself a link: to ``/var/lib/juju/init/SERVICE``,
-where Juju once kept such files.
+``/etc/systemd/system``; from 2.7.2 on they are in the latter. Where Juju has a symbolic link there is a hard one
+here: today's systemd does not follow one that leads to another directory below ``/lib/systemd/system``.
 """
 
 from __future__ import annotations
@@ -82,8 +81,7 @@ def install_agent(service: str, tag: str, data_dir: str, arguments: str, log: st
     """
     if version < _FIRST_IN_ETC:
         directory = f"{LIB}/{service}"
-        os.makedirs(f"{data_dir}/init/{service}", exist_ok=True)
-        replace_link(f"{data_dir}/init/{service}", directory)
+        os.makedirs(directory, exist_ok=True)
         unit, script = f"{directory}/{service}.service", f"{directory}/exec-start.sh"
     else:
         unit, script = f"{ETC}/{service}.service", f"{ETC}/{service}-exec-start.sh"
@@ -91,7 +89,7 @@ def install_agent(service: str, tag: str, data_dir: str, arguments: str, log: st
     write_file(script, _AGENT_SCRIPT.format(log=log, jujud=jujud, arguments=arguments), 0o755)
     write_file(unit, _AGENT_UNIT.format(tag=tag, script=script), 0o644)
     if version < _FIRST_IN_ETC:
-        replace_link(unit, f"{ETC}/{service}.service")
+        _replace_hard_link(unit, f"{ETC}/{service}.service")
     enable_and_start(service)
 
 
@@ -105,18 +103,22 @@ def enable_and_start(service: str) -> None:
 
 def remove(service: str) -> None:
     """Stops a service and removes its files; does what is left to do if it was cut off before."""
+    import shutil
+
     unit = f"{ETC}/{service}.service"
     if os.path.exists(unit):
         systemctl("stop", f"{service}.service")
     for path in (_wanted(service), unit, f"{ETC}/{service}-exec-start.sh"):
         if os.path.lexists(path):
             os.unlink(path)
-    _remove_directory(f"{LIB}/{service}")
+    shutil.rmtree(f"{LIB}/{service}", ignore_errors=True)
     systemctl("daemon-reload")
 
 
 def move_services_to_etc() -> None:
     """Moves the services of all agents from ``/lib/systemd/system`` to ``/etc/systemd/system``."""
+    import shutil
+
     for service in sorted(os.listdir(LIB)):
         old = f"{LIB}/{service}"
         if not (service.startswith("jujud-") and os.path.isdir(old)):
@@ -127,20 +129,21 @@ def move_services_to_etc() -> None:
             write_file(script, _read(f"{old}/exec-start.sh"), 0o755)
             unit = _read(f"{old}/{service}.service").replace(f"{old}/exec-start.sh", script)
             write_file(f"{ETC}/{service}.service", unit, 0o644)
-        _remove_directory(old)
+        shutil.rmtree(old)
     sync_directory(LIB)
     systemctl("daemon-reload")
 
 
-def _remove_directory(path: str) -> None:
-    """Removes a directory, and the link to it if that is what the path is."""
-    import shutil
-
-    target = os.path.realpath(path)
-    if os.path.isdir(target):
-        shutil.rmtree(target)
-    if os.path.islink(path):
-        os.unlink(path)
+def _replace_hard_link(target: str, link: str) -> None:
+    temporary = f"{link}~"
+    if os.path.lexists(temporary):
+        os.unlink(temporary)
+    os.link(target, temporary)
+    os.replace(temporary, link)
+    # Where both names are of one file already, replacing does nothing and leaves the new name.
+    if os.path.lexists(temporary):
+        os.unlink(temporary)
+    sync_directory(ETC)
 
 
 def _wanted(service: str) -> str:

@@ -9,6 +9,7 @@ import os
 import signal
 import socket
 import ssl
+from asyncio import sslproto
 from pathlib import Path
 
 from aiohttp import web
@@ -32,6 +33,9 @@ __all__ = ["App", "listening_socket", "serve"]
 _FACADES = jujulab_controller.facades.all.__all__
 _FIRST_SYSTEMD_FD = 3
 _BACKLOG = 4096
+# asyncio keeps a buffer of 256 KiB for each TLS connection, which ten thousand idle agents would make gigabytes
+# of. A TLS record holds 16 KiB at most.
+_TLS_BUFFER_BYTES = 16 * 1024
 
 
 def listening_socket(listen: str) -> socket.socket:
@@ -118,6 +122,7 @@ class App:
         temporary.touch(mode=0o600)
         temporary.write_text(cert + key)
         temporary.replace(path)
+        sslproto.SSLProtocol.max_size = _TLS_BUFFER_BYTES
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         context.load_cert_chain(path)

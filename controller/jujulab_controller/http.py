@@ -11,15 +11,17 @@ from typing import Any
 
 from aiohttp import web
 
-from jujulab_controller.auth import Access
+from jujulab_controller.auth import Access, Identity
 from jujulab_controller.debug_log import Filter
-from jujulab_controller.errors import UNAUTHORIZED
+from jujulab_controller.errors import UNAUTHORIZED, permission_denied
 from jujulab_controller.login import check_user, wrong_password
 from jujulab_controller.rpc.connection import HEARTBEAT, MAX_REQUEST_BYTES, Connection
 from jujulab_controller.rpc.session import Session
 from jujulab_controller.services import Services
 from jujulab_controller.state import models, users
+from jujulab_controller.upgrade_requests import gather, refuse
 from jujulab_core.errors import JujulabError, RpcError
+from jujulab_core.rules import checks
 from jujulab_core.version import Binary
 
 logger = logging.getLogger("juju.apiserver")
@@ -136,8 +138,8 @@ class Http:
     async def _upload(self, request: web.Request) -> list[dict[str, Any]]:
         services = self._services
         model = request.match_info.get("model") or services.controller_model
-        await self._authenticate(request, model, Access.WRITE)
-        await services.store.read(lambda db: models.check_blocks(db, model, "change"))
+        user = await self._authenticate(request, model, Access.READ)
+        refuse(checks.change_refusal(await services.store.read(lambda db: gather(db, services, model, user))))
         text = request.query.get("binaryVersion", "")
         if not text:
             raise RpcError("expected binaryVersion argument", "bad request")
@@ -163,7 +165,7 @@ class Http:
             )
         return tools
 
-    async def _authenticate(self, request: web.Request, model: str, need: Access) -> None:
+    async def _authenticate(self, request: web.Request, model: str, need: Access) -> Identity:
         """Checks HTTP basic auth with a user's tag as the name."""
         scheme, _, text = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() != "basic":
@@ -178,7 +180,8 @@ class Http:
         await check_user(self._services, name, password)
         await self._services.store.read(lambda db: models.get(db, model))
         if await self._services.store.read(lambda db: users.access(db, name, model)) < need:
-            raise RpcError("permission denied", UNAUTHORIZED)
+            raise permission_denied()
+        return Identity("user", name, f"user-{name}")
 
 
 async def _body(request: web.Request) -> AsyncIterator[bytes]:

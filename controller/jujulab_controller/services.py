@@ -50,7 +50,6 @@ class Services:
         self.controller_model = ""
         self.controller_uuid = ""
         self.upgrade_mode = False
-        self.sessions: set[Session] = set()
 
     async def load(self) -> None:
         """Reads what is kept in memory: who this controller is, and whether it is in upgrade mode."""
@@ -73,7 +72,6 @@ class Services:
 
     def logged_out(self, session: Session) -> None:
         """Notes that a connection has ended."""
-        self.sessions.discard(session)
         if session.is_logged_in and session.identity.is_agent and session.model_uuid:
             self.presence.disconnected(session.model_uuid, session.identity.tag)
 

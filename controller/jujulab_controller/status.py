@@ -261,7 +261,8 @@ def _matches(name: str, patterns: list[str]) -> bool:
 
 
 def _unit_wanted(unit: Row[Any], patterns: list[str]) -> bool:
-    names = (unit.name, unit.application, unit.machine_id, unit.principal)
+    # Subordinates come with the principals that are asked for.
+    names = (unit.name, unit.application, unit.machine_id, unit.principal, unit.principal.partition("/")[0])
     return not patterns or any(_matches(name, patterns) for name in names if name)
 
 

@@ -78,8 +78,8 @@ def machine_run_kwargs(info: Mapping[str, Any]) -> dict[str, Any]:
     """The arguments for Docker's SDK with which systemd runs as PID 1, unprivileged.
 
     systemd makes a cgroup for each service below its own. With the host's cgroup namespace it sees where its own
-    is, so its services' stay inside the container's. With a private namespace and the host's tree bound in, it would take
-    the host's root for its own, and every machine's services would share one cgroup with the host's.
+    is, so its services' stay inside the container's. With a private namespace and the host's tree bound in, it
+    would take the host's root for its own, and every machine's services would share one cgroup with the host's.
 
     Args:
         info: What the engine says about itself (``client.info()``).
@@ -125,8 +125,8 @@ def check_machines(machines: int, inotify_instances: int | None) -> None:
     needed = machines * INOTIFY_PER_MACHINE + INOTIFY_RESERVE
     if inotify_instances is not None and inotify_instances < needed:
         raise HostError(
-            f"{machines} machines need {needed} inotify instances, and this host's kernel gives {inotify_instances} to a "
-            f"user, which is enough for {_fitting(inotify_instances)}",
+            f"{machines} machines need {needed} inotify instances, and this host's kernel gives {inotify_instances} "
+            f"to a user, which is enough for {_fitting(inotify_instances)}",
             next_step=_sysctl(max(needed, INOTIFY_WANTED)),
         )
 

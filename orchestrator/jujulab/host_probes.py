@@ -31,12 +31,12 @@ def gather() -> Facts:
     try:
         client = docker.from_env(timeout=ENGINE_SECONDS)
     except DockerException as error:
-        return _without_engine(str(error))
+        return _without_engine(error)
     try:
         info: dict[str, Any] = client.info()
         traffic = _traffic(client)
     except (DockerException, requests.exceptions.RequestException) as error:
-        return _without_engine(str(error))
+        return _without_engine(error)
     finally:
         client.close()
     return Facts(
@@ -50,9 +50,11 @@ def gather() -> Facts:
     )
 
 
-def _without_engine(reason: str) -> Facts:
+def _without_engine(error: Exception) -> Facts:
+    where = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")
+    # Docker's SDK wraps the cause in text only.
     return Facts(
-        engine_error=reason,
+        engine_error=f"this user may not use {where}" if "PermissionError" in str(error) else f"nothing at {where}",
         inotify_instances=inotify_instances(),
         memory_available=_memory_available(),
         ssh=shutil.which("ssh") is not None,

@@ -5,15 +5,13 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import time
 from pathlib import Path
 
 from jujulab_agent.builder.jujud import build_jujud
 from jujulab_core import agentconf
 from jujulab_core.version import Binary
 from tests.support.fake_controller import MODEL, FakeController
-
-# The interpreter of the images; what runs the tests serves where it is missing.
-PYTHON = Path("/usr/bin/python3")
 
 
 class AgentProcess:
@@ -52,11 +50,22 @@ class AgentProcess:
         conf = agentconf.load(self.conf_path.read_text())
         self.conf_path.write_text(agentconf.dump(conf | changes))
 
-    def start(self) -> None:
+    def command(self) -> list[str]:
         link = self.data_dir / "tools" / self.tag / "jujud"
-        command = [str(link), "machine", "--data-dir", str(self.data_dir), "--machine-id", "0", "--debug"]
+        return [str(link), "machine", "--data-dir", str(self.data_dir), "--machine-id", "0", "--debug"]
+
+    def start(self) -> None:
         with self.log_path.open("ab") as log:
-            self.process = subprocess.Popen(command, stderr=log, stdout=log, env={"PATH": os.environ["PATH"]})
+            self.process = subprocess.Popen(self.command(), stderr=log, stdout=log, env={"PATH": os.environ["PATH"]})
+
+    def wait_for_threads(self, number: int, timeout: float = 10) -> None:
+        """Waits until the process has that many threads."""
+        assert self.process is not None
+        tasks = Path(f"/proc/{self.process.pid}/task")
+        deadline = time.monotonic() + timeout
+        while len(list(tasks.iterdir())) < number:
+            assert time.monotonic() < deadline, f"the agent did not start {number} threads within {timeout} s"
+            time.sleep(0.01)
 
     def stop(self, timeout: float = 5) -> int:
         """Sends SIGTERM; returns the exit code."""

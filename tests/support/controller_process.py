@@ -147,7 +147,13 @@ def free_port() -> int:
 class Controller:
     """A controller's process; it can be killed and started again on the same state."""
 
-    def __init__(self, directory: Path, streams: Streams | None = None, version: str = "2.6.4") -> None:
+    def __init__(
+        self,
+        directory: Path,
+        streams: Streams | None = None,
+        version: str = "2.6.4",
+        series: str = "bionic",
+    ) -> None:
         self.directory = directory
         self.version = version
         self.port = free_port()
@@ -170,7 +176,7 @@ class Controller:
             "machine-nonce": MACHINE_NONCE,
             "instance-id": "juju-1a2b3c-0",
             "host-key": "ssh-ed25519 AAAAcontroller",
-            "series": "bionic",
+            "series": series,
             "arch": "amd64",
             "agent-version": version,
             "agent-stream": "released",
@@ -286,10 +292,12 @@ class Machine:
 
 
 @contextlib.contextmanager
-def running(directory: Path, streams: Streams | None = None, version: str = "2.6.4") -> Iterator[Controller]:
+def running(
+    directory: Path, streams: Streams | None = None, version: str = "2.6.4", series: str = "bionic"
+) -> Iterator[Controller]:
     """A controller that is started, and stopped again at the end."""
     os.umask(0o022)
-    controller = Controller(directory, streams, version)
+    controller = Controller(directory, streams, version, series)
     try:
         yield controller.start()
     finally:

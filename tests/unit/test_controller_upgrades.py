@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.support.controller_process import Controller, Machine, Streams, add_model, running
 
 from jujulab_core.errors import RpcError
 from jujulab_core.rpc import Client
-from support.controller_process import Controller, Machine, Streams, add_model, running
 
 
 @pytest.fixture(scope="module")
@@ -25,9 +25,15 @@ def streams(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Streams]:
     made.close()
 
 
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory, streams: Streams) -> Iterator[Controller]:
+    """For tests that leave it as it was."""
+    with running(tmp_path_factory.mktemp("shared"), streams) as made:
+        yield made
+
+
 @pytest.fixture
 def controller(tmp_path: Path, streams: Streams) -> Iterator[Controller]:
-    streams.hits.clear()
     with running(tmp_path / "c", streams) as made:
         yield made
 
@@ -47,8 +53,8 @@ def download(controller: Controller, path: str) -> bytes:
         return bytes(answer.read())
 
 
-def test_a_hosted_model_never_goes_above_its_controller(controller: Controller) -> None:
-    with controller.admin() as admin, controller.admin(add_model(admin)) as client:
+def test_a_hosted_model_never_goes_above_its_controller(shared: Controller) -> None:
+    with shared.admin() as admin, shared.admin(add_model(admin)) as client:
         with pytest.raises(RpcError) as refused:
             set_version(client, "2.7.0")
         assert refused.value.message == (
@@ -58,8 +64,8 @@ def test_a_hosted_model_never_goes_above_its_controller(controller: Controller) 
         assert admin.call("LabUpgrades", "List")["upgrades"] == []
 
 
-def test_versions_that_can_be_had(controller: Controller) -> None:
-    with controller.admin(controller.model) as client:
+def test_versions_that_can_be_had(shared: Controller) -> None:
+    with shared.admin(shared.model) as client:
 
         def find(stream: str) -> list[str]:
             params = {"major": 2, "minor": -1, "number": "0.0.0", "agentstream": stream, "series": None}
@@ -205,12 +211,13 @@ def test_units_follow_what_their_machine_reported(controller: Controller) -> Non
         machine.client.close()
 
 
-def test_one_fetch_however_many_ask(controller: Controller, streams: Streams) -> None:
+def test_one_fetch_however_many_ask(shared: Controller, streams: Streams) -> None:
     barrier = threading.Barrier(12)
+    streams.hits.clear()
 
     def ask(_: int) -> bytes:
         barrier.wait(10)
-        return download(controller, f"/model/{controller.model}/tools/2.6.10-bionic-amd64")
+        return download(shared, f"/model/{shared.model}/tools/2.6.10-bionic-amd64")
 
     with concurrent.futures.ThreadPoolExecutor(12) as pool:
         answers = set(pool.map(ask, range(12)))
@@ -225,9 +232,9 @@ def test_one_fetch_however_many_ask(controller: Controller, streams: Streams) ->
         ("rubbish", "invalid binary version"),
     ],
 )
-def test_a_miss_that_cannot_be_mended(controller: Controller, version: str, why: str) -> None:
+def test_a_miss_that_cannot_be_mended(shared: Controller, version: str, why: str) -> None:
     with pytest.raises(urllib.error.HTTPError) as refused:
-        download(controller, f"/tools/{version}")
+        download(shared, f"/tools/{version}")
     with refused.value:
         assert refused.value.code == 400
         text = refused.value.read().decode()
@@ -235,8 +242,8 @@ def test_a_miss_that_cannot_be_mended(controller: Controller, version: str, why:
     assert why in text
 
 
-def test_what_is_not_what_was_promised_is_not_served(controller: Controller, streams: Streams) -> None:
-    path = streams.directory / "released" / "juju-2.6.10-bionic-amd64.tgz"
+def test_what_is_not_what_was_promised_is_not_served(shared: Controller, streams: Streams) -> None:
+    path = streams.directory / "released" / "juju-2.7.0-bionic-amd64.tgz"
     good = path.read_bytes()
     try:
         for bad, why in (
@@ -246,22 +253,22 @@ def test_what_is_not_what_was_promised_is_not_served(controller: Controller, str
         ):
             path.write_bytes(bad)
             with pytest.raises(urllib.error.HTTPError) as refused:
-                download(controller, "/tools/2.6.10-bionic-amd64")
+                download(shared, "/tools/2.7.0-bionic-amd64")
             with refused.value:
                 assert why in refused.value.read().decode()
-        assert list((controller.directory / "data" / "binaries" / "partial").iterdir()) == []
+        assert list((shared.directory / "data" / "binaries" / "partial").iterdir()) == []
     finally:
         path.write_bytes(good)
-    assert download(controller, "/tools/2.6.10-bionic-amd64") == good
+    assert download(shared, "/tools/2.7.0-bionic-amd64") == good
 
 
-def test_metadata_of_another_signer_is_refused(controller: Controller, streams: Streams) -> None:
+def test_metadata_of_another_signer_is_refused(shared: Controller, streams: Streams) -> None:
     index = streams.directory / "streams" / "v1" / "index2.sjson"
     good = index.read_bytes()
     try:
         for bad, why in ((good.replace(b"released", b"relaesed"), "bad signature"), (b"{}", "no PGP signature")):
             index.write_bytes(bad)
-            with controller.admin() as admin:
+            with shared.admin() as admin:
                 answer = admin.call("LabProvisioner", "Binaries")
             assert answer["internet"] == []
             assert why in answer["internet-error"]

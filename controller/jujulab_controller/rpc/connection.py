@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from aiohttp import WSCloseCode, WSMsgType, web
 from aiohttp.abc import AbstractStreamWriter
 
+from jujulab_controller.errors import TRY_AGAIN
 from jujulab_controller.rpc import dispatch, frames
 from jujulab_controller.rpc.session import Session
 from jujulab_core.errors import RpcError
@@ -72,7 +73,7 @@ class Connection:
 
     async def _answer(self, request: frames.Request) -> None:
         if len(self._tasks) > MAX_RUNNING:
-            error = RpcError(f"more than {MAX_RUNNING} requests at once on one connection", "try again")
+            error = RpcError(f"more than {MAX_RUNNING} requests at once on one connection", TRY_AGAIN)
             await self._send(frames.bad(request.number, error))
             return
         await self._send(await dispatch.answer(self._services, self.session, request))

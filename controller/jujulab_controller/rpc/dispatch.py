@@ -88,17 +88,15 @@ def _access(db: Connection, session: Session) -> Access:
 def _find(services: Services, session: Session, request: frames.Request) -> Method:
     where = Where.MODEL if session.model_uuid else Where.CONTROLLER
     who = _KINDS[session.identity.kind]
-    facades = registry.named(request.facade)
-    if not facades:
+    facade = registry.named(request.facade)
+    if facade is None:
         raise RpcError(f'unknown facade type "{request.facade}"', errors.NOT_IMPLEMENTED)
-    here = [one for one in facades if where & one.where]
-    if not here:
+    if not where & facade.where:
         kind = "model" if where is Where.MODEL else "controller"
-        raise RpcError(f'facade "{request.facade}" not supported for {kind} API connection', errors.NOT_SUPPORTED)
-    mine = [one for one in here if who & one.who]
-    if not mine:
+        raise RpcError(f'facade "{facade.name}" not supported for {kind} API connection', errors.NOT_SUPPORTED)
+    if not who & facade.who:
         raise errors.permission_denied()
-    return _method(services, mine[0], request)
+    return _method(services, facade, request)
 
 
 def _method(services: Services, facade: Facade, request: frames.Request) -> Method:

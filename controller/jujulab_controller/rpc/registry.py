@@ -99,22 +99,20 @@ class Facade:
         return register
 
 
-# A name may stand for one facade on each kind of connection, or for another one for agents.
-_facades: dict[str, list[Facade]] = {}
+_facades: dict[str, Facade] = {}
 
 
 def facade(name: str, where: Where, who: Who = Who.USER) -> Facade:
     """Makes and registers a facade."""
-    made = Facade(name, where, who)
-    _facades.setdefault(name, []).append(made)
+    made = _facades[name] = Facade(name, where, who)
     return made
 
 
-def named(name: str) -> list[Facade]:
-    """The facades of a name; none if it is unknown."""
-    return _facades.get(name, [])
+def named(name: str) -> Facade | None:
+    """The facade of this name, or None."""
+    return _facades.get(name)
 
 
 def everything() -> list[Facade]:
     """All facades, by name."""
-    return [one for name in sorted(_facades) for one in _facades[name]]
+    return [_facades[name] for name in sorted(_facades)]

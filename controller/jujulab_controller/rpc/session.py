@@ -49,7 +49,13 @@ class Session:
         return self._identity is not None
 
     def log_in(self, identity: Identity) -> None:
-        """Notes who this is."""
+        """Notes who this is.
+
+        Raises:
+            RpcError: Somebody is logged in, if only since a moment ago.
+        """
+        if self._identity is not None:
+            raise RpcError("already logged in")
         self._identity = identity
 
     def add_watcher(self, watcher: Nextable) -> str:

@@ -56,7 +56,11 @@ class _Job:
 
 
 class Store:
-    """Runs functions against the database, away from the event loop."""
+    """Runs functions against the database, away from the event loop.
+
+    Attributes:
+        steps: The descriptions of the database upgrade steps that this start ran.
+    """
 
     def __init__(self, path: Path, publish: Callable[[list[Topic]], None]) -> None:
         """Opens the database and brings its schema up to date.
@@ -65,12 +69,10 @@ class Store:
             path: The database file.
             publish: Called in the event loop with the topics of each commit.
         """
-        self.steps: list[str] = []
         self._publish = publish
         self._engine = _engine(path)
         with self._engine.begin() as connection:
-            self.steps = migrations.pending(connection)
-            migrations.upgrade(connection)
+            self.steps = migrations.upgrade(connection)
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._writer = threading.Thread(target=self._write_loop, name="state writer", daemon=True)
@@ -121,7 +123,9 @@ class Store:
                     if job is None:
                         ending = True
                         break
-                    group.append(job)
+                    # Whoever asked and went away is not served; from here on nobody can go away any more.
+                    if job.done.set_running_or_notify_cancel():
+                        group.append(job)
                     if len(group) >= MAX_GROUP:
                         break
                     try:
@@ -144,8 +148,6 @@ class Store:
         if topics and self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._publish, topics)
         for job in group:
-            if job.done.cancelled():
-                continue
             if job.error is not None:
                 job.done.set_exception(job.error)
             else:

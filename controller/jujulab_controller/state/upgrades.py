@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, insert, select, update
 
 from jujulab_controller import clock
-from jujulab_controller.errors import NOT_FOUND, not_found
+from jujulab_controller.errors import NOT_FOUND, NOT_VALID, not_found
 from jujulab_controller.state import agents, models
 from jujulab_controller.state.schema import controller, leases, upgrade_agents, upgrades
 from jujulab_controller.state.store import Tx
@@ -152,7 +152,7 @@ def record(tx: Tx, upgrade_id: int, changes: Iterable[dict[str, Any]], status: s
     for change in changes:
         phase, tag = str(change.get("phase", "")), str(change.get("tag", ""))
         if phase not in PHASES:
-            raise RpcError(f'unknown phase "{phase}" of {tag}', "not valid")
+            raise RpcError(f'unknown phase "{phase}" of {tag}', NOT_VALID)
         done = tx.db.execute(
             update(upgrade_agents)
             .where(upgrade_agents.c.upgrade_id == upgrade_id, upgrade_agents.c.tag == tag)
@@ -167,7 +167,7 @@ def record(tx: Tx, upgrade_id: int, changes: Iterable[dict[str, Any]], status: s
             raise not_found("agent", tag)
     if status:
         if status not in ACTIVE + FINAL:
-            raise RpcError(f'unknown status "{status}" of an upgrade', "not valid")
+            raise RpcError(f'unknown status "{status}" of an upgrade', NOT_VALID)
         # What is over stays over: an abort may have come between the orchestrator's look and its record.
         if upgrade.status not in FINAL:
             finish(tx, upgrade, status, reason)

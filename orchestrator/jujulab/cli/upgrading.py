@@ -142,7 +142,7 @@ class _Upgrade:
         while True:
             if step.uploads:
                 raise JujulabError(
-                    f"no prepackaged agent binaries available, and this client has none to upload as {step.uploads}",
+                    f"this client has no agent binaries of its own that it could upload as {step.uploads}",
                     next_step=f"build and publish them with `jujulab publish {step.uploads.without_build()}`",
                 )
             self._print(step)

@@ -25,8 +25,8 @@ COLOURS = {"ok": "green", "warn": "yellow", "missing": "red"}
 def command(fix: bool, output_format: str) -> None:
     """Find out whether this host can run a lab, and mend it.
 
-    Looks at the Docker engine, cgroups, inotify, disk, memory, networks and the SSH client. A state of "warn" means that a
-    lab runs, but not with everything; "missing" means that no lab can run, and ends with exit code 6.
+    Looks at the Docker engine, cgroups, inotify, disk, memory, networks and the SSH client. A state of "warn" means
+    that a lab runs, but not with everything; "missing" means that no lab can run, and ends with exit code 6.
     """
     from jujulab import host, host_probes
     from jujulab_core.errors import HostError

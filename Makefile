@@ -1,0 +1,76 @@
+# Everything a checkout needs; `make` lists it. As root on Debian or Ubuntu it installs and starts what is missing.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+
+# Any Python from 3.11 on.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+LOCK_VENV := build/lock
+
+# Where pip is told of several indices it says so about each package.
+QUIET_PIP := { grep -v '^WARNING: Location' || true; } >&2
+
+.PHONY: bench
+bench: $(READY) ## Measure, in ratios; starts a Docker engine if need be
+	@images/host/with-engine bash -c '$(BIN)/python -m jujulab.images && $(BIN)/pytest tests/bench'
+
+.PHONY: clean
+clean: ## Remove what was made here: environment, wheels, caches; images and labs stay
+	rm -rf $(VENV) build dist .cache .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.PHONY: demo
+demo: $(READY) ## Walk through Juju's manual page on upgrading models, on a lab of its own
+	@images/host/engine-up
+	@$(BIN)/python -m jujulab.images
+	@$(BIN)/python -m jujulab.demo
+
+.PHONY: e2e
+e2e: $(READY) ## Run the end-to-end tests on real containers
+	@images/host/with-engine bash -c '$(BIN)/python -m jujulab.images && $(BIN)/pytest tests/e2e'
+
+.PHONY: help
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "%-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: lint
+lint: $(READY) ## Check style, types and the walls between the packages
+	$(BIN)/ruff check --quiet
+	$(BIN)/ruff format --check --quiet
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+.PHONY: lock
+lock: ## Choose the dependencies anew: constraints.txt
+	@images/host/python-ready $(PYTHON)
+	@test -x $(LOCK_VENV)/bin/pip-compile || { $(PYTHON) -m venv $(LOCK_VENV) && $(LOCK_VENV)/bin/pip install --quiet pip-tools; }
+	@CUSTOM_COMPILE_COMMAND='make lock' $(LOCK_VENV)/bin/pip-compile --quiet --upgrade --generate-hashes --strip-extras \
+	    --no-annotate --no-emit-index-url --no-emit-find-links --unsafe-package jujulab --extra dev \
+	    --output-file constraints.txt pyproject.toml
+
+.PHONY: setup
+setup: $(READY) ## Set up all that a lab needs: environment, Docker engine, images
+	@images/host/engine-up
+	@$(BIN)/python -m jujulab.images
+	@$(BIN)/jujulab doctor
+
+.PHONY: test
+test: lint unit e2e ## Run all checks and tests; stops the Docker engine behind it if it had to start it
+
+.PHONY: unit
+unit: $(READY) ## Run the unit tests
+	@$(BIN)/pytest tests/unit
+
+# The environment is right for as long as the lock and the project's file are what it was made from.
+$(READY): constraints.txt pyproject.toml
+	@images/host/python-ready $(PYTHON)
+	@echo "setting up the Python environment in $(VENV)" >&2
+	@test -x $(BIN)/pip || $(PYTHON) -m venv --clear $(VENV)
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --requirement constraints.txt 2> >($(QUIET_PIP))
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable . 2> >($(QUIET_PIP))
+	@touch $@

@@ -1,0 +1,245 @@
+"""The commands against a real controller's process on the loopback; only the machines' containers are left out."""
+
+from __future__ import annotations
+
+import io
+import json
+import shlex
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from jujulab.cli import main
+from jujulab.lab import provision
+from jujulab.store import Store
+from jujulab_core.rpc import Client
+from jujulab_core.waiting import Deadline, wait_for
+from tests.support.controller_process import ADMIN_PASSWORD, Controller, Machine, Streams, running
+
+WAIT_SECONDS = 30
+
+
+class Done(NamedTuple):
+    code: int
+    out: str
+    err: str
+
+
+class Lab:
+    """A controller, a client store that knows it, and agents that log in as soon as a machine is wanted."""
+
+    def __init__(self, controller: Controller, capsys: pytest.CaptureFixture[str]) -> None:
+        self.controller = controller
+        self.machines: dict[str, Machine] = {}
+        self.zero = controller.machine_zero()
+        self.report_zero(controller.version)
+        self._capsys = capsys
+
+    def run(self, line: str) -> Done:
+        code = main.run(shlex.split(line))
+        return Done(code, *self._capsys.readouterr())
+
+    def ok(self, line: str) -> str:
+        done = self.run(line)
+        assert done.code == 0, done
+        return done.out
+
+    def log_in_machines(self, client: Client, _name: str, _report: Any) -> None:
+        for wanted in client.call("LabProvisioner", "Pending")["machines"]:
+            machine = Machine(self.controller, wanted["model-uuid"], wanted["id"])
+            machine.report(f"{self.controller.version}-bionic-amd64")
+            self.machines[wanted["id"]] = machine
+
+    def report_zero(self, version: str) -> None:
+        tools = {"agent-tools": [{"tag": "machine-0", "tools": {"version": f"{version}-bionic-amd64"}}]}
+        self.zero.call("Upgrader", "SetTools", tools)
+        entity = {"entities": [{"tag": "machine-0", "status": "started", "info": "", "data": {}}]}
+        self.zero.call("Machiner", "SetStatus", entity)
+
+    def record(self, changes: dict[str, tuple[str, str]], status: str = "", reason: str = "") -> None:
+        """Does what an orchestrator does: writes phases into the record of the upgrade that runs."""
+        with self.controller.orchestrator() as client:
+
+            def active() -> tuple[dict[str, Any] | None, str]:
+                found = client.call("LabOrchestrator", "ActiveUpgrades")["upgrades"]
+                return (found[0] if found else None), "an upgrade"
+
+            upgrade = wait_for(active, Deadline(WAIT_SECONDS), 0.05)
+            token = client.call("LabOrchestrator", "Claim", {"holder": "test", "ttl": 15})["token"]
+            rows = [
+                {"tag": tag, "phase": phase, "reason": why, "deadline": None} for tag, (phase, why) in changes.items()
+            ]
+            params = {"token": token, "upgrade": upgrade["id"], "changes": rows, "reason": reason}
+            client.call("LabOrchestrator", "Record", params | ({"status": status} if status else {}))
+
+
+@pytest.fixture(scope="module")
+def streams(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Streams]:
+    made = Streams(tmp_path_factory.mktemp("internet") / "www")
+    made.publish(*(f"{version}-bionic-amd64" for version in ("2.6.4", "2.6.10", "2.7.8")))
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def lab(
+    streams: Streams, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Iterator[Lab]:
+    for name in ("JUJU_MODEL", "JUJU_CONTROLLER", "JUJULAB_CLIENT_VERSION"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("JUJULAB_DATA", str(tmp_path / "store"))
+    monkeypatch.setenv("TZ", "UTC")
+    with running(tmp_path / "controller", streams) as controller:
+        Store.default().add_controller(
+            "aws",
+            controller.uuid,
+            [f"127.0.0.1:{controller.port}"],
+            controller.ca,
+            "docker",
+            "test",
+            controller.version,
+            "admin",
+            ADMIN_PASSWORD,
+        )
+        made = Lab(controller, capsys)
+        monkeypatch.setattr(provision, "provision_pending", made.log_in_machines)
+        yield made
+        for client in (made.zero, *(machine.client for machine in made.machines.values())):
+            client.close()
+
+
+def test_a_models_life(lab: Lab) -> None:
+    assert lab.run("add-model default").err == "Added 'default' model on docker/test for user 'admin'\n"
+    assert lab.run("add-machine -n 2").err == "created machine 0\ncreated machine 1\n"
+    assert 'Located charm "cs:ubuntu-1".\nDeploying charm "cs:ubuntu-1".\n' in lab.run("deploy ubuntu -n 2 --to 0,1").err
+
+    tree = json.loads(lab.ok("status --format json"))
+    assert (tree["model"]["name"], tree["model"]["controller"], tree["model"]["version"]) == ("default", "aws", "2.6.4")
+    assert {name: unit["machine"] for name, unit in tree["applications"]["ubuntu"]["units"].items()} == {
+        "ubuntu/0": "0",
+        "ubuntu/1": "1",
+    }
+    assert [line.split()[0] for line in lab.ok("models").splitlines()[3:]] == ["controller", "default*"]
+    assert json.loads(lab.ok("show-model --format json"))["default"]["agent-version"] == "2.6.4"
+
+    assert lab.run("remove-machine 1").err == (
+        'ERROR machine 1 has unit "ubuntu/1" assigned (machine has assigned units)\n'
+    )
+    assert lab.run("remove-unit ubuntu/1").err == "removing unit ubuntu/1\n"
+    assert lab.run("status nothing").err == "Nothing matched specified filters.\n"
+    assert lab.run("destroy-model default -y").err.endswith("Model destroyed.\n")
+    assert lab.run("status").err.startswith("ERROR No model in focus.")
+    assert lab.run("status -m default").err.startswith("ERROR model aws:admin/default not found\n")
+
+
+def test_configuration_and_blocks(lab: Lab) -> None:
+    lab.ok("add-model default")
+    assert lab.run("status").err == 'Model "default" is empty.\n'
+    assert lab.ok("model-config agent-version") == "2.6.4\n"
+    assert json.loads(lab.ok("model-config --format json agent-version")) == {
+        "agent-version": {"Value": "2.6.4", "Source": "model"}
+    }
+    lab.ok("model-config agent-stream=proposed")
+    assert lab.ok("model-config agent-stream") == "proposed\n"
+    lab.ok("model-config --reset agent-stream")
+    assert lab.ok("model-config agent-stream") == "released\n"
+    assert lab.run("model-config nope") == (1, "", 'ERROR key "nope" not found in "default" model.\n')
+
+    assert lab.run("disabled-commands").err == "No commands are currently disabled.\n"
+    lab.ok("disable-command all frozen")
+    assert lab.ok("disabled-commands").splitlines()[1].split() == ["all", "frozen"]
+    for line in ("add-machine", "upgrade-model --agent-version 2.6.4", "add-machine -q"):
+        done = lab.run(line)
+        if "upgrade" in line:
+            assert done == (0, "", "no upgrades available\n")
+        else:
+            assert done.code == 1
+            assert done.err.startswith("ERROR frozen (operation is blocked)\nAll operations that change model have been")
+    lab.ok("enable-command all")
+    lab.ok("add-machine")
+
+
+def test_an_upgrade_that_is_waited_for_through_the_controllers_death(lab: Lab) -> None:
+    def orchestrate() -> None:
+        lab.record({"machine-0": ("restarting", "")})
+        lab.controller.kill()
+        lab.controller.start("2.6.10")
+        lab.zero = lab.controller.machine_zero()
+        lab.report_zero("2.6.10")
+        lab.record({"machine-0": ("done", "")}, "complete")
+
+    thread = threading.Thread(target=orchestrate)
+    thread.start()
+    done = lab.run(f"upgrade-controller --agent-version 2.6.10 --wait --timeout {WAIT_SECONDS}s")
+    thread.join(WAIT_SECONDS)
+    assert done.code == 0, done
+    assert done.out == "started upgrade to 2.6.10\n"
+    assert done.err.startswith("best version:\n    2.6.10\n")
+    assert "upgraded controller from 2.6.4 to 2.6.10: 1 machine, 1 agent" in done.err
+    assert lab.run("upgrade-controller --agent-version 2.6.10 --wait") == (0, "", "no upgrades available\n")
+    assert Store.default().controllers()["aws"].agent_version == "2.6.10"
+
+
+def test_an_upgrade_that_fails_ends_with_4_and_names_the_machine(lab: Lab) -> None:
+    lab.ok("add-model default")
+    lab.ok("add-machine -n 2")
+    lab.report_zero("2.6.4")
+    why = "jujud-machine-1 ended with status 1"
+
+    def orchestrate() -> None:
+        changes = {"machine-0": ("done", ""), "machine-1": ("rolled-back", why)}
+        lab.record(changes, "failed", "stop rule: 1 machine failed, 0 are borne")
+
+    assert lab.run("upgrade-model --agent-version 2.6.10").err.endswith("upgrade 'controller' model first\n")
+    thread = threading.Thread(target=orchestrate)
+    thread.start()
+    # A build of the controller's own version is not above the controller.
+    lab.ok("model-config agent-stream=released")
+    done = lab.run("upgrade-controller --agent-version 2.6.10")
+    thread.join(WAIT_SECONDS)
+    assert done.code == 0, done
+    done = lab.run("show-upgrade 1 --watch")
+    assert done.code == 4
+    assert "ERROR upgrade 1 of model controller to 2.6.10 failed: stop rule: 1 machine failed, 0 are borne" in done.err
+    assert json.loads(lab.ok("upgrades --format json"))["upgrades"][0]["status"] == "failed"
+
+
+def test_a_wait_has_an_end(lab: Lab) -> None:
+    done = lab.run("upgrade-controller --agent-version 2.6.10 --wait --timeout 1s")
+    assert done.code == 5
+    assert "ERROR gave up after 1 s, waiting for upgrade 1 to end\nNext: the upgrade goes on" in done.err
+    assert lab.ok("show-upgrade").startswith("Upgrade:   1\nModel:     controller\nVersion:   2.6.4 -> 2.6.10\n")
+
+
+@pytest.mark.parametrize(("answer", "code"), [("", 1), ("n\n", 1), ("YES\n", 1)])
+def test_the_question_before_a_record_is_cleared(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch, answer: str, code: int
+) -> None:
+    lab.ok("upgrade-controller --agent-version 2.6.10")
+    monkeypatch.setattr(sys, "stdin", io.StringIO(answer))
+    done = lab.run("upgrade-model -m controller --agent-version 2.7.8 --reset-previous-upgrade")
+    assert done.code == code
+    assert done.out == (
+        "\nWARNING! using --reset-previous-upgrade when an upgrade is in progress\n"
+        "will cause the upgrade to fail. Only use this option to clear an\n"
+        "incomplete upgrade where the root cause has been resolved.\n\nContinue [y/N]? "
+    )
+    declined = "ERROR previous upgrade not reset and no new upgrade triggered\n"
+    behind = "ERROR some agents have not upgraded to the current model version 2.6.10: machine-0\n"
+    assert done.err.endswith(behind if answer == "YES\n" else declined)
+
+
+def test_the_log(lab: Lab) -> None:
+    entry = {"level": "INFO", "module": "juju.worker.upgrader", "location": "upgrader.go:1", "message": "hello"}
+    lab.zero.call("LabAgent", "Log", {"entries": [entry | {"ts": "2026-01-02T15:04:05.5Z"}]})
+    line = "machine-0: 15:04:05 INFO juju.worker.upgrader hello\n"
+
+    def probe() -> tuple[bool | None, str]:
+        shown = lab.ok("debug-log -m controller --replay --no-tail --utc --include-module juju.worker.upgrader")
+        return (True if shown == line else None), "the log's line"
+
+    wait_for(probe, Deadline(WAIT_SECONDS))
