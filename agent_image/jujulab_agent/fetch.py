@@ -54,11 +54,10 @@ def is_complete(data_dir: str, binary: Binary) -> bool:
 
 
 class Fetch:
-    """One binary's way onto this machine; :meth:`cancel` works from another thread at any time."""
+    """A binary's way onto this machine; :meth:`cancel` works from another thread at any time."""
 
-    def __init__(self, data_dir: str, binary: Binary, context: ssl.SSLContext) -> None:
+    def __init__(self, data_dir: str, context: ssl.SSLContext) -> None:
         self._data_dir = data_dir
-        self._binary = binary
         self._context = context
         self._cancelled = threading.Event()
         self._socket: ssl.SSLSocket | None = None
@@ -72,30 +71,31 @@ class Fetch:
                 # Wakes a read that waits for bytes.
                 socket.socket.shutdown(connection, socket.SHUT_RDWR)
 
-    def run(self, offers: Sequence[dict[str, Any]]) -> None:
+    def run(self, binary: Binary, offers: Sequence[dict[str, Any]]) -> None:
         """Tries each offer in turn until one has made the directory.
 
         Args:
-            offers: What ``Upgrader.Tools`` answered: ``url``, ``sha256`` and ``size`` (bytes).
+            binary: What is wanted.
+            offers: At least one; what ``Upgrader.Tools`` answered: ``url``, ``sha256`` and ``size`` (bytes).
 
         Raises:
             NotEnoughSpaceError: In Juju's words.
             JujulabError: No offer led to a complete directory; the message is that of the last.
             CancelledError: :meth:`cancel` was called.
         """
-        failure = JujulabError(f"the controller offers no agent binaries for {self._binary}")
+        failure = JujulabError(f"nobody offers {binary}")
         for offer in offers:
             check_free_space(self._data_dir, os.environ.get("TMPDIR", "/tmp"))  # noqa: S108 - only looked at
             try:
-                return self._try(offer)
+                return self._try(binary, offer)
             except (JujulabError, OSError) as error:
                 if self._cancelled.is_set():
-                    raise CancelledError(f"the download of {self._binary} was given up") from error
+                    raise CancelledError(f"the download of {binary} was given up") from error
                 failure = JujulabError(f'failed to fetch agent binaries from "{offer["url"]}": {error}')
                 LOG.debug(_MODULE, str(failure))
         raise failure
 
-    def _try(self, offer: dict[str, Any]) -> None:
+    def _try(self, binary: Binary, offer: dict[str, Any]) -> None:
         tools = f"{self._data_dir}/tools"
         _remove_stale(tools)
         LOG.info(_MODULE, f"fetching agent binaries from {offer['url']!r}")
@@ -109,7 +109,7 @@ class Fetch:
                     unpack(tarball, directory)
                 except VerificationError as error:
                     raise VerificationError(f"cannot unpack agent binaries: {error}") from error
-                self._finish(directory, offer)
+                self._finish(directory, binary, offer)
             finally:
                 _remove(directory)
 
@@ -165,14 +165,14 @@ class Fetch:
         except HTTPException as error:
             raise ConnectionLost(f"the download broke off: {type(error).__name__}") from error
 
-    def _finish(self, directory: str, offer: dict[str, Any]) -> None:
+    def _finish(self, directory: str, binary: Binary, offer: dict[str, Any]) -> None:
         described = {key: offer[key] for key in ("version", "url", "sha256", "size")}
         write_file(f"{directory}/downloaded-tools.txt", json.dumps(described, separators=(",", ":")), 0o644)
         sync_directory(directory)
-        target = tools_dir(self._data_dir, self._binary)
+        target = tools_dir(self._data_dir, binary)
         if self._cancelled.is_set():
-            raise CancelledError(f"{self._binary} is not wanted any more")
-        if is_complete(self._data_dir, self._binary):
+            raise CancelledError(f"{binary} is not wanted any more")
+        if is_complete(self._data_dir, binary):
             return  # Another was faster; its copy stays.
         if os.path.lexists(target):
             # Damaged, by hand or by a bad disk: it makes room.

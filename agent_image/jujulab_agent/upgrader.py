@@ -16,7 +16,7 @@ from jujulab_agent.session import Session
 from jujulab_agent.space import NotEnoughSpaceError
 from jujulab_core.errors import JujulabError
 from jujulab_core.rpc import Client, only_result
-from jujulab_core.version import Binary, Number
+from jujulab_core.version import Binary, Number, binary_series
 
 FETCH_RETRY_SECONDS = 5.0
 SPACE_RETRY_SECONDS = 60.0
@@ -106,26 +106,27 @@ class Upgrader:
             self._want(desired if decision.stage else None)
 
     def _want(self, number: Number | None) -> None:
-        binary = Binary(number, self._host.binary.series, self._host.binary.arch) if number else None
         if self._job is not None:
-            if self._job.binary == binary and self._job.is_alive():
+            if self._job.number == number and self._job.is_alive():
                 return
             self._job.cancel()
-        self._job = _Job(self._host, self._session, binary) if binary else None
+        self._job = _Job(self._host, self._session, number) if number else None
         if self._job is not None:
             self._job.start()
 
 
 class _Job(threading.Thread):
-    """Stages one binary, trying for ever; reports at every step."""
+    """Stages one version, trying for ever; reports at every step."""
 
-    def __init__(self, host: Host, session: Session, binary: Binary) -> None:
-        super().__init__(name=f"stage {binary}", daemon=True)
-        self.binary = binary
+    def __init__(self, host: Host, session: Session, number: Number) -> None:
+        super().__init__(name=f"stage {number}", daemon=True)
+        self.number = number
+        # From 2.9 back to before, the machine's series is unknown here; the controller's offer tells it.
+        self._binary = Binary(number, binary_series(number, host.binary.series), host.binary.arch)
         self._host = host
         self._session = session
         self._cancelled = threading.Event()
-        self._fetch = Fetch(host.data_dir, binary, session.context)
+        self._fetch = Fetch(host.data_dir, session.context)
 
     def cancel(self) -> None:
         """Stops trying, also in the midst of a download."""
@@ -145,12 +146,16 @@ class _Job(threading.Thread):
                 self._cancelled.wait(SPACE_RETRY_SECONDS if no_space else FETCH_RETRY_SECONDS)
 
     def _stage(self) -> None:
-        if not is_complete(self._host.data_dir, self.binary):
-            self._report("staging")
+        if not is_complete(self._host.data_dir, self._binary):
             entity = {"entities": [{"tag": self._host.tag}]}
-            offers = only_result(self._session.client().call("Upgrader", "Tools", entity)).get("tools") or []
-            self._fetch.run([offer for offer in offers if offer["version"] == str(self.binary)])
-        LOG.info(_MODULE, f"agent binaries {self.binary} are staged")
+            tools = only_result(self._session.client().call("Upgrader", "Tools", entity)).get("tools") or []
+            offers = [offer for offer in tools if Binary.parse(offer["version"]).number == self.number]
+            if not offers:
+                raise JujulabError(f"the controller offers no agent binaries for {self._binary}")
+            self._binary = Binary.parse(offers[0]["version"])
+            self._report("staging")
+            self._fetch.run(self._binary, offers)
+        LOG.info(_MODULE, f"agent binaries {self._binary} are staged")
         self._report("staged")
 
     def _failed(self, error: Exception) -> None:
@@ -162,4 +167,4 @@ class _Job(threading.Thread):
             only_result(self._session.client().call("LabAgent", "Stage", self._params(state, "")))
 
     def _params(self, state: str, reason: str) -> dict[str, str]:
-        return {"tag": self._host.tag, "version": str(self.binary), "state": state, "reason": reason}
+        return {"tag": self._host.tag, "version": str(self._binary), "state": state, "reason": reason}

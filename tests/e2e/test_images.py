@@ -54,6 +54,7 @@ def booted(container: Container) -> None:
 def test_building_again_does_nothing() -> None:
     said: list[str] = []
     client = docker.from_env()
+    images.ensure_images(client)
     images.ensure_images(client, said.append)
     client.close()
     assert said == []
@@ -151,13 +152,14 @@ def test_the_controllers_first_boot(lab: Bench) -> None:
     internet = lab.server("streams.canonical.com", pki.make_streams_cert(lab.ca, datetime.datetime.now(datetime.UTC)))
     path = f"/juju/tools/agent/{OLD.binary}.tgz"
     lab.put(internet, path, OLD.data)
-    controller = lab.machine("9", OLD, f"https://streams.canonical.com{path}", image="jujulab/controller")
+    controller = lab.machine("0", OLD, f"https://streams.canonical.com{path}", image="jujulab/controller")
     booted(controller)
     juju = "/var/lib/juju"
     assert run(controller, f"stat -c '%a %s' {juju}/bootstrap-params {juju}/bootstrap-tools.tar.gz") == (
         f"600 3\n600 {len(OLD.data)}\n"
     )
-    wait(controller, "systemctl is-active -q jujud-controller.socket jujud-controller.service jujud-machine-0.service")
+    for unit in ("jujud-controller.socket", "jujud-controller.service", "jujud-machine-0.service"):
+        wait(controller, f"systemctl is-active -q {unit}")
     run(controller, "systemctl kill -s KILL jujud-controller; bash -c '</dev/tcp/127.0.0.1/17070'")
     assert "jujud controller --data-dir /var/lib/juju" in run(controller, "cat /var/log/juju/controller.log")
     logged = run(internet, "cat /var/log/nginx/access.log").splitlines()

@@ -106,7 +106,8 @@ class Bench:
 
     def machine(self, machine_id: str, what: Tarball, *urls: str, image: str = "jujulab/machine") -> Container:
         """A machine whose first boot installs this agent binary."""
-        key = self.host_keys.setdefault(machine_id, pki.make_ssh_key(f"machine-{machine_id}"))
+        name = f"{image.partition('/')[2]}-{machine_id}"
+        key = self.host_keys.setdefault(names.container(self.lab, name), pki.make_ssh_key(name))
         files = machines.first_boot(
             agent_conf={"tag": f"machine-{machine_id}", "cacert": self.ca.certificate, "apipassword": "secret"},
             binary=what.binary,
@@ -121,11 +122,11 @@ class Bench:
             files += (File(f"{machines.SEED_DIR}/bootstrap-params", "{}\n"),)
         return self.engine.ensure_started(
             ContainerSpec(
-                name=names.container(self.lab, f"machine-{machine_id}"),
+                name=names.container(self.lab, name),
                 image=image,
-                hostname=f"machine-{machine_id}",
+                hostname=name,
                 labels=names.labels(self.lab, names.MACHINE),
-                networks={names.network(self.lab): (f"machine-{machine_id}",)},
+                networks={names.network(self.lab): (name,)},
                 files=files,
                 run=host.machine_run_kwargs(self.engine.client.info()),
             )
@@ -135,12 +136,11 @@ class Bench:
         """Runs a command over SSH with the lab's key and the host key pinned; uses nothing of this user's."""
         container.reload()
         address = container.attrs["NetworkSettings"]["Networks"][names.network(self.lab)]["IPAddress"]
-        machine_id = str(container.name).rpartition("-")[2]
         key = self.directory / "key"
         key.touch(mode=0o600)
         key.write_text(self.login.private)
         known = self.directory / "known_hosts"
-        known.write_text(f"{address} {' '.join(self.host_keys[machine_id].public.split()[:2])}\n")
+        known.write_text(f"{address} {' '.join(self.host_keys[str(container.name)].public.split()[:2])}\n")
         options = ["-F", "none", "-i", str(key), "-o", "IdentitiesOnly=yes", "-o", "IdentityAgent=none"]
         options += ["-o", f"UserKnownHostsFile={known}", "-o", "BatchMode=yes", "-o", "ConnectTimeout=10"]
         return subprocess.run(

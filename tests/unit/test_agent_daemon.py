@@ -17,7 +17,7 @@ from tests.support.fake_controller import FakeController, RefusalError
 from jujulab_agent.builder.jujud import build_jujud
 from jujulab_agent.builder.tarball import build_tarball
 from jujulab_core import agentconf
-from jujulab_core.version import Number
+from jujulab_core.version import Binary
 
 NEW = "2.6.10-bionic-amd64"
 
@@ -37,10 +37,11 @@ def agent(tmp_path: Path, controller: FakeController) -> Iterator[AgentProcess]:
         made.process.wait()
 
 
-def publish(controller: FakeController, **changes: object) -> None:
-    content = build_tarball(build_jujud(Number.parse("2.6.10")))
-    controller.offer(NEW, content, hashlib.sha256(content).hexdigest())
-    controller.desired("2.6.10")
+def publish(controller: FakeController, binary: str = NEW) -> None:
+    number = Binary.parse(binary).number
+    content = build_tarball(build_jujud(number))
+    controller.offer(binary, content, hashlib.sha256(content).hexdigest())
+    controller.desired(str(number))
 
 
 def test_it_tells_who_it_is_and_stages_what_is_wanted(agent: AgentProcess, controller: FakeController) -> None:
@@ -121,6 +122,32 @@ def test_a_failure_is_told_and_tried_again(agent: AgentProcess, controller: Fake
     assert "tarball sha256 mismatch" in failed["reason"]
     publish(controller)
     controller.wait_for("LabAgent.Stage", state="staged")
+
+
+@pytest.mark.parametrize(
+    ("running", "wanted"),
+    [
+        ("2.6.4-bionic-amd64", "2.9.1-ubuntu-amd64"),
+        ("2.9.1-ubuntu-amd64", "2.9.2-ubuntu-amd64"),
+        ("2.9.1-ubuntu-amd64", "2.8.0-bionic-amd64"),
+    ],
+)
+def test_from_one_era_to_the_other(tmp_path: Path, controller: FakeController, running: str, wanted: str) -> None:
+    agent = AgentProcess(tmp_path / "juju", controller, running)
+    agent.start()
+    publish(controller, wanted)
+    controller.fire()
+    controller.wait_for("LabAgent.Stage", version=wanted, state="staged")
+    assert (agent.data_dir / "tools" / wanted / "jujud").exists()
+    assert agent.stop() == 0
+
+
+def test_a_version_that_is_not_offered(agent: AgentProcess, controller: FakeController) -> None:
+    controller.handlers["Upgrader.Tools"] = lambda _: {"results": [{"tools": []}]}
+    controller.desired("2.6.10")
+    agent.start()
+    failed = controller.wait_for("LabAgent.Stage", version=NEW, state="failed")
+    assert failed["reason"] == f"the controller offers no agent binaries for {NEW}"
 
 
 def test_a_refused_login_is_tried_again(agent: AgentProcess, controller: FakeController) -> None:

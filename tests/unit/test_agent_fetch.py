@@ -51,7 +51,7 @@ def offer(controller: FakeController, content: bytes, **changes: object) -> dict
 
 
 def run(data_dir: Path, controller: FakeController, *offers: dict[str, object]) -> None:
-    fetch.Fetch(str(data_dir), BINARY, tls_context(controller.ca)).run(offers)
+    fetch.Fetch(str(data_dir), tls_context(controller.ca)).run(BINARY, offers)
 
 
 def names(directory: Path) -> list[str]:
@@ -124,7 +124,7 @@ def test_a_refusal_is_passed_on(
 
 
 def test_no_offer(data_dir: Path, controller: FakeController) -> None:
-    with pytest.raises(JujulabError, match=f"the controller offers no agent binaries for {BINARY}"):
+    with pytest.raises(JujulabError, match=f"nobody offers {BINARY}"):
         run(data_dir, controller)
 
 
@@ -143,12 +143,12 @@ def test_a_download_can_be_given_up(data_dir: Path, controller: FakeController, 
 
     offered = offer(controller, b"")
     controller.files[PATH] = stall
-    job = fetch.Fetch(str(data_dir), BINARY, tls_context(controller.ca))
+    job = fetch.Fetch(str(data_dir), tls_context(controller.ca))
     caught: list[BaseException] = []
 
     def work() -> None:
         try:
-            job.run([offered])
+            job.run(BINARY, [offered])
         except JujulabError as error:
             caught.append(error)
 

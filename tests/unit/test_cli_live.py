@@ -186,25 +186,19 @@ def test_an_upgrade_that_is_waited_for_through_the_controllers_death(lab: Lab) -
 
 def test_an_upgrade_that_fails_ends_with_4_and_names_the_machine(lab: Lab) -> None:
     lab.ok("add-model default")
-    lab.ok("add-machine -n 2")
-    lab.report_zero("2.6.4")
-    why = "jujud-machine-1 ended with status 1"
-
-    def orchestrate() -> None:
-        changes = {"machine-0": ("done", ""), "machine-1": ("rolled-back", why)}
-        lab.record(changes, "failed", "stop rule: 1 machine failed, 0 are borne")
-
-    assert lab.run("upgrade-model --agent-version 2.6.10").err.endswith("upgrade 'controller' model first\n")
-    thread = threading.Thread(target=orchestrate)
-    thread.start()
-    # A build of the controller's own version is not above the controller.
-    lab.ok("model-config agent-stream=released")
-    done = lab.run("upgrade-controller --agent-version 2.6.10")
-    thread.join(WAIT_SECONDS)
-    assert done.code == 0, done
-    done = lab.run("show-upgrade 1 --watch")
+    refused = lab.run("upgrade-model --agent-version 2.6.10")
+    assert (refused.code, refused.out) == (1, "")
+    assert refused.err == (
+        "best version:\n    2.6.10\n"
+        "ERROR model cannot be upgraded to 2.6.10 while the controller is 2.6.4: upgrade 'controller' model first\n"
+    )
+    lab.ok("upgrade-controller --agent-version 2.6.10 --max-failures 0")
+    why = "jujud-machine-0 ended with status 1"
+    lab.record({"machine-0": ("rolled-back", why)}, "failed", "stop rule: 1 machine failed, 0 are borne")
+    done = lab.run(f"show-upgrade --watch --timeout {WAIT_SECONDS}s")
     assert done.code == 4
     assert "ERROR upgrade 1 of model controller to 2.6.10 failed: stop rule: 1 machine failed, 0 are borne" in done.err
+    assert f"  machine-0: rolled-back: {why}\nNext: " in done.err
     assert json.loads(lab.ok("upgrades --format json"))["upgrades"][0]["status"] == "failed"
 
 

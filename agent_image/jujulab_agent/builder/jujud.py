@@ -26,7 +26,18 @@ INTERPRETER = "#!/usr/bin/python3 -IS\n"
 # The earliest that a zip can hold, and old enough for no tool to find it odd.
 EPOCH = (1980, 1, 1, 0, 0, 0)
 
-_CORE = ("__init__", "agentconf", "errors", "layout", "rpc/__init__", "rpc/channel", "rpc/client", "tags", "version")
+_CORE = (
+    "__init__",
+    "agentconf",
+    "errors",
+    "layout",
+    "rpc/__init__",
+    "rpc/channel",
+    "rpc/client",
+    "rpc/results",
+    "tags",
+    "version",
+)
 _WEBSOCKETS = (
     "__init__",
     "client",

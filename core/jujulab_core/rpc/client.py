@@ -220,19 +220,6 @@ class Client:
         reply._finish(frame.get("response"), error)
 
 
-def only_result(answer: dict[str, Any]) -> dict[str, Any]:
-    """The one result of a bulk call for one entity.
-
-    Raises:
-        RpcError: The result is an error.
-    """
-    results = answer.get("results") or [{}]
-    result: dict[str, Any] = results[0] or {}
-    if error := result.get("error"):
-        raise RpcError(error.get("message", ""), error.get("code") or "", error.get("info"))
-    return result
-
-
 def connect(
     addresses: list[str],
     trust: str | ssl.SSLContext,

@@ -34,3 +34,12 @@ def check_all(answer: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     if failed:
         raise JujulabError("\n".join(error.get("message", "") for error in failed))
     return results
+
+
+def only_result(answer: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The one result of a bulk call for one entity.
+
+    Raises:
+        RpcError: It holds an error.
+    """
+    return check((answer.get("results") or [{}])[0] or {})
