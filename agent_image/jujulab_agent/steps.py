@@ -1,77 +1,26 @@
-"""Upgrade steps: what the new version does to the machine on its first start (section G.3).
-
-Every operation must be able to run again after a partial run: a failed step is tried again, and so is one
-that was cut off.
-"""
+"""Upgrade steps: what the new version does to the machine on its first start (section G.3)."""
 
 from __future__ import annotations
 
-import os
 import threading
-from collections.abc import Callable
-from typing import NamedTuple
 
-from jujulab_agent import _release, defects, systemd, wrench
+from jujulab_agent import wrench
 from jujulab_agent.host import Host, save_conf, text
 from jujulab_agent.logs import LOG
 from jujulab_agent.session import Session
 from jujulab_agent.space import check_free_space
 from jujulab_agent.status import Status
+from jujulab_agent.steps_table import select, table, targets
 from jujulab_core.agentconf import Value
 from jujulab_core.errors import JujulabError
 from jujulab_core.version import Number
 
 ATTEMPTS = 5
 RETRY_SECONDS = 120.0
-# With the wrench `short-upgrade-timeout`.
-SHORT_RETRY_SECONDS = 1.0
+# With the wrench `short-upgrade-timeout`, which in Juju shortens the waits of controllers for one another.
+SHORT_RETRY_SECONDS = 3.0
 _MODULE = "juju.worker.upgradesteps"
 _UPGRADE_MODULE = "juju.upgrade"
-
-Operation = Callable[[Host, dict[str, Value]], None]
-
-
-class Step(NamedTuple):
-    """One operation, to be run when an agent comes from below `version`."""
-
-    version: Number
-    description: str
-    operation: Operation
-
-
-def table() -> list[Step]:
-    """The steps of a machine agent, oldest first; those of the publisher come last in their version."""
-    own = Number.parse(_release.VERSION)
-    steps = [
-        Step(
-            Number(2, 7, 2),
-            "ensure systemd files are located under /etc/systemd/system",
-            lambda *_: systemd.move_services_to_etc(),
-        ),
-        Step(Number(2, 9, 0), "store deployed units in machine agent.conf", _store_deployed_units),
-    ]
-    steps += [Step(own, description, lambda *_: None) for description in _release.STEPS]
-    if defects.active("fail-upgrade-step"):
-        steps.append(Step(own, "break on purpose", _fail))
-    return steps
-
-
-def select(steps: list[Step], from_version: Number, to_version: Number) -> list[Step]:
-    """The steps above one version and at most another, oldest first, builds ignored."""
-    low, high = from_version.without_build(), to_version.without_build()
-    return sorted((step for step in steps if low < step.version.without_build() <= high), key=lambda s: s.version)
-
-
-def _fail(*_: object) -> None:
-    raise JujulabError("this release cannot be upgraded to (defect fail-upgrade-step)")
-
-
-def _store_deployed_units(host: Host, conf: dict[str, Value]) -> None:
-    names = sorted(name for name in os.listdir(f"{host.data_dir}/agents") if name.startswith("unit-"))
-    values = conf.get("values")
-    stored = dict(values) if isinstance(values, dict) else {}
-    conf["values"] = stored | {"deployed-units": ",".join(names)}
-    save_conf(host.data_dir, host.tag, conf)
 
 
 class UpgradeSteps:
@@ -160,8 +109,9 @@ class UpgradeSteps:
         LOG.info(_MODULE, f'starting upgrade from {self._from} to {host.version} for "{host.tag}"')
         if self._wrench("fail-upgrade"):
             raise JujulabError("wrench")
+        # A unit's agent has no steps: it follows its machine (section G.3, step 9).
         steps = table() if host.tag.startswith("machine-") else []
-        for step in select(steps, self._from, host.version):
+        for step in select(steps, targets(self._conf), self._from, host.version):
             LOG.info(_UPGRADE_MODULE, f"running upgrade step: {step.description}")
             try:
                 step.operation(host, self._conf)

@@ -127,7 +127,7 @@ async def _read(base: str, signed: Callable[[str, int], Awaitable[bytes]]) -> li
     offers: list[Offer] = []
     # The signature adds a little to the documents' own limits.
     index = await signed(INDEX, DEFAULT_LIMITS.index_bytes + 65536)
-    for entry in simplestreams.parse_index(index):
+    for entry in simplestreams.parse_index(index).entries:
         text = await signed(_signed_path(entry), DEFAULT_LIMITS.products_bytes + 65536)
         for item in simplestreams.parse_products(text, entry.content_id):
             offers.append(Offer(entry.stream, item, f"{base}/{item.path}"))

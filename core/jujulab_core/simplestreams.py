@@ -14,8 +14,8 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from email.utils import format_datetime
+from datetime import UTC, datetime
+from email.utils import format_datetime, parsedate_to_datetime
 from typing import Any, NoReturn
 
 from jujulab_core.errors import UsageError, VerificationError
@@ -72,11 +72,28 @@ class IndexEntry:
         content_id: Such as ``com.ubuntu.juju:released:tools``; the products file must repeat it.
         stream: Such as ``released``.
         path: Where it is, relative to the base of the streams.
+        updated: How old the products file may be at most; None where the index does not say.
     """
 
     content_id: str
     stream: str
     path: str
+    updated: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Index:
+    """What an index says.
+
+    Attributes:
+        entries: The products files about agent binaries.
+        updated: When it was made; None where it does not say.
+        expires: When it must not be believed any more, ours; None where it does not say.
+    """
+
+    entries: tuple[IndexEntry, ...]
+    updated: datetime | None = None
+    expires: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -148,12 +165,15 @@ def product_name(binary: Binary) -> str:
     return f"com.ubuntu.juju:{series_number(binary.series)}:{binary.arch}"
 
 
-def documents(streams: Mapping[str, Sequence[Item]], updated: datetime) -> dict[str, str]:
+def documents(
+    streams: Mapping[str, Sequence[Item]], updated: datetime, expires: datetime | None = None
+) -> dict[str, str]:
     """Prints the indices and products files that offer these binaries.
 
     Args:
         streams: What each stream offers.
         updated: The time that the documents carry; with a time zone.
+        expires: When the indices must not be believed any more; Juju's own do not say.
 
     Returns:
         JSON texts by path relative to the base of the streams: ``index2.json``, ``index.json`` (``released``
@@ -180,11 +200,12 @@ def documents(streams: Mapping[str, Sequence[Item]], updated: datetime) -> dict[
             }
     released = {content: entry for content, entry in index.items() if content.split(":")[1] == "released"}
     for path, entries in ((INDEX_PATH, index), (OLD_INDEX_PATH, released)):
-        texts[path] = _print({"index": entries, "updated": stamp, "format": _INDEX_FORMAT})
+        until = {"expires": format_datetime(expires)} if expires else {}
+        texts[path] = _print({"index": entries, "updated": stamp, **until, "format": _INDEX_FORMAT})
     return texts
 
 
-def parse_index(data: bytes | str, limits: Limits = DEFAULT_LIMITS) -> list[IndexEntry]:
+def parse_index(data: bytes | str, limits: Limits = DEFAULT_LIMITS) -> Index:
     """Reads an index; entries that are not about agent binaries are left out.
 
     Raises:
@@ -199,17 +220,20 @@ def parse_index(data: bytes | str, limits: Limits = DEFAULT_LIMITS) -> list[Inde
             continue
         entry.expect("format", _PRODUCTS_FORMAT)
         entry.expect("datatype", _DATATYPE)
-        entries.append(IndexEntry(content, match[1], entry.path("path", limits)))
-    return entries
+        entries.append(IndexEntry(content, match[1], entry.path("path", limits), entry.time("updated")))
+    return Index(tuple(entries), document.time("updated"), document.time("expires"))
 
 
-def parse_products(data: bytes | str, content: str, limits: Limits = DEFAULT_LIMITS) -> list[Item]:
+def parse_products(
+    data: bytes | str, content: str, limits: Limits = DEFAULT_LIMITS, not_before: datetime | None = None
+) -> list[Item]:
     """Reads a products file.
 
     Args:
         data: The JSON text.
         content: The content id under which the index names this file.
         limits: What the file may cost.
+        not_before: The age that the index promised: an older file is of another time than the index.
 
     Returns:
         Every binary once, in the order of its first appearance.
@@ -220,6 +244,9 @@ def parse_products(data: bytes | str, content: str, limits: Limits = DEFAULT_LIM
     document = _Node.read(data, "products", limits.products_bytes)
     document.expect("format", _PRODUCTS_FORMAT)
     document.expect("content_id", content)
+    updated = document.time("updated")
+    if not_before is not None and (updated is None or updated < not_before):
+        document.fail(f"older than its index: updated is {updated}, the index promises {not_before}")
     found: dict[Binary, Item] = {}
     count = 0
     for _, product in document.children("products", limits.items):
@@ -282,6 +309,16 @@ class _Node:
         if not isinstance(value, str):
             self.fail(f"{key} is {'missing' if value is None else 'not a text'}")
         return value
+
+    def time(self, key: str) -> datetime | None:
+        if key not in self.value:
+            return None
+        try:
+            moment = parsedate_to_datetime(self.text(key))
+        except ValueError:
+            self.fail(f"{key} is not a time as of RFC 2822")
+        # Without a zone it is UTC: Python then gives no zone at all.
+        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
     def expect(self, key: str, expected: str) -> None:
         found = self.text(key)

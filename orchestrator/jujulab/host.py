@@ -40,6 +40,7 @@ class Facts:
         engine: What the engine says about itself; None where none answers.
         engine_error: Why none answers.
         inotify_instances: The kernel's limit for one user.
+        named_hierarchy: Whether there is the cgroup hierarchy that systemd uses on a host with cgroups of version 1.
         disk_free: Bytes free where the engine keeps its data.
         memory_available: Bytes that new processes may take.
         netem: Whether the kernel can delay and drop packets.
@@ -50,6 +51,7 @@ class Facts:
     engine: Mapping[str, Any] | None = None
     engine_error: str = ""
     inotify_instances: int | None = None
+    named_hierarchy: bool | None = None
     disk_free: int | None = None
     memory_available: int | None = None
     netem: bool | None = None
@@ -144,7 +146,7 @@ def examine(facts: Facts) -> list[Probe]:
     return [
         _engine(facts.engine),
         _storage(facts.engine),
-        _cgroups(facts.engine),
+        _cgroups(facts.engine, facts.named_hierarchy),
         _inotify(facts),
         _disk(facts),
         _memory(facts),
@@ -186,10 +188,18 @@ def _storage(info: Mapping[str, Any]) -> Probe:
     return Probe("storage", "ok", driver)
 
 
-def _cgroups(info: Mapping[str, Any]) -> Probe:
+def _cgroups(info: Mapping[str, Any], named_hierarchy: bool | None) -> Probe:
     version = str(info.get("CgroupVersion", ""))
     if version not in ("1", "2"):
         return Probe("cgroups", "missing", "the engine does not use cgroups", "give the engine cgroups, version 1 or 2")
+    if version == "1" and named_hierarchy is False:
+        return Probe(
+            "cgroups",
+            "missing",
+            "version 1, without the hierarchy that systemd uses",
+            "as root: mkdir /sys/fs/cgroup/systemd && "
+            "mount -t cgroup -o none,name=systemd cgroup /sys/fs/cgroup/systemd",
+        )
     return Probe("cgroups", "ok", f"version {version}, driver {info.get('CgroupDriver', 'unknown')}")
 
 

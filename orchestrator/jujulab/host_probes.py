@@ -42,6 +42,7 @@ def gather() -> Facts:
     return Facts(
         engine=info,
         inotify_instances=inotify_instances(),
+        named_hierarchy=_named_hierarchy(),
         disk_free=_disk_free(str(info.get("DockerRootDir", ""))),
         memory_available=_memory_available(),
         netem=None if traffic is None else "netem" in traffic,
@@ -95,6 +96,13 @@ def raise_inotify_instances() -> bool:
             next_step="run this as root on the engine's host: jujulab doctor --fix",
         ) from error
     return True
+
+
+def _named_hierarchy() -> bool | None:
+    if not _engine_is_elsewhere():
+        with suppress(OSError):
+            return "name=systemd" in Path("/proc/mounts").read_text()
+    return None
 
 
 def _disk_free(directory: str) -> int | None:

@@ -94,7 +94,9 @@ def repository() -> Path:
 
 
 @dataclass(frozen=True)
-class _Input:
+class Input:
+    """A file that goes into a build, by its name there."""
+
     name: str
     data: bytes
     executable: bool = False
@@ -112,7 +114,7 @@ class _Builder:
         recipe = RECIPES[name]
         files = list(_tree(self._root / "images" / name))
         sources = [
-            _Input(f"packages/{Path(package).name}/{item.name}", item.data)
+            Input(f"packages/{Path(package).name}/{item.name}", item.data)
             for package in recipe.packages
             for item in _tree(self._root / package)
         ]
@@ -129,7 +131,7 @@ class _Builder:
             self._progress(f"image {name}: collecting {len(pins)} Python packages")
             machine = str(self._client.info()["Architecture"])
             collected = wheels.collect(pins, self._root / "build" / "wheels" / machine, machine)
-            sources += [_Input(f"wheels/{path}", data) for path, data in wheels.unpack(collected)]
+            sources += [Input(f"wheels/{path}", data) for path, data in wheels.unpack(collected)]
         self._build(name, digest, arguments, [*files, *sources])
         if old is not None:
             # The one before has lost its tag; where a container still uses it, it stays.
@@ -146,7 +148,7 @@ class _Builder:
         except ImageNotFound:
             return None
 
-    def _build(self, name: str, digest: str, arguments: dict[str, str], inputs: list[_Input]) -> None:
+    def _build(self, name: str, digest: str, arguments: dict[str, str], inputs: list[Input]) -> None:
         where = f"image {name} ({IMAGES.index(name) + 1} of {len(IMAGES)})"
         self._progress(f"{where}: building")
         proxies = {key: value for key, value in os.environ.items() if key.lower() in PROXY_VARIABLES}
@@ -191,7 +193,7 @@ _STEP_RE = re.compile(r"Step (\d+)/(\d+) : (.*)", re.DOTALL)
 PROXY_VARIABLES = ("http_proxy", "https_proxy", "no_proxy")
 
 
-def inputs_digest(parent: str, files: list[_Input], pins: list[str]) -> str:
+def inputs_digest(parent: str, files: list[Input], pins: list[str]) -> str:
     """The sha256 over all that an image is made from.
 
     Args:
@@ -208,14 +210,14 @@ def inputs_digest(parent: str, files: list[_Input], pins: list[str]) -> str:
     return digest.hexdigest()
 
 
-def _tree(directory: Path) -> Iterator[_Input]:
+def _tree(directory: Path) -> Iterator[Input]:
     for path in sorted(directory.rglob("*")):
         if path.is_file() and path.suffix != ".pyc":
             executable = bool(path.stat().st_mode & 0o100)
-            yield _Input(str(path.relative_to(directory)), path.read_bytes(), executable)
+            yield Input(str(path.relative_to(directory)), path.read_bytes(), executable)
 
 
-def write_context(to: IO[bytes], inputs: list[_Input]) -> None:
+def write_context(to: IO[bytes], inputs: list[Input]) -> None:
     """Writes the archive that the engine builds from; owners, modes and times are the same on every host."""
     with tarfile.open(fileobj=to, mode="w", format=tarfile.PAX_FORMAT) as archive:
         for item in inputs:

@@ -65,6 +65,9 @@ def _debootstrap(client: docker.DockerClient, why: str) -> None:
             stdout=subprocess.PIPE,
         ) as tar:
             client.api.import_image_from_stream(tar.stdout, *LOCAL_IMAGE.split(":"))
+        if tar.returncode:
+            client.images.remove(LOCAL_IMAGE)
+            raise HostError(f"cannot pack {directory} into an image", next_step="make room, then run the command again")
 
 
 def _run(*command: str) -> None:

@@ -1,4 +1,4 @@
-"""What an orchestrator may do on a machine: ``upgradectl``, on a machine of the real image, with stand-ins for agents."""
+"""What an orchestrator may do on a machine: ``upgradectl`` in the real image, with stand-ins for agents."""
 
 from __future__ import annotations
 

@@ -55,15 +55,17 @@ def tarball(binary: str, *entries: tarfile.TarInfo, agent: str = AGENT) -> Tarba
 def run(container: Container, command: str, expect: int = 0) -> str:
     """Runs a shell command; fails the test if it does not end as expected. Returns what it printed, stderr included."""
     code, output = container.exec_run(["sh", "-c", command])
-    assert code == expect, f"{command}: exit {code}\n{output.decode()}"
-    return str(output.decode())
+    assert isinstance(output, bytes)
+    text = output.decode()
+    assert code == expect, f"{command}: exit {code}\n{text}"
+    return text
 
 
 def wait(container: Container, condition: str, seconds: int = 30) -> None:
     """Waits until a shell command succeeds; fails the test after that many seconds, with the journal's end."""
     code, _ = container.exec_run(["timeout", str(seconds), "sh", "-c", f"until {condition}; do sleep 0.1; done"])
     if code:
-        journal = container.exec_run(["journalctl", "--no-pager", "-n", "30"]).output.decode()
+        journal = run(container, "journalctl --no-pager -n 30")
         raise AssertionError(f"after {seconds}s still not: {condition}\n{journal}")
 
 

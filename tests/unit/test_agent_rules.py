@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jujulab_agent import _release, defects, space, steps, wrench
+from jujulab_agent import _release, defects, space, wrench
 from jujulab_agent.logs import BATCH_LINES, BUFFERED_LINES, Log
 from jujulab_agent.session import FIRST_RETRY_SECONDS, LONGEST_RETRY_SECONDS, retry_delay
 from jujulab_agent.upgrader import decide
@@ -61,31 +61,6 @@ def test_what_an_agent_does_about_a_desired_version(
 ) -> None:
     before = Number.parse(previous) if previous else None
     assert decide(Number.parse(current), Number.parse(desired), before) == (stage, message)
-
-
-@pytest.mark.parametrize(
-    ("from_version", "to_version", "expected"),
-    [
-        ("2.6.4", "2.6.10", []),
-        ("2.6.4", "2.7.1", []),
-        ("2.6.4", "2.7.2", ["2.7.2"]),
-        ("2.7.2", "2.8.0", []),
-        ("2.6.4", "2.9.1", ["2.7.2", "2.9.0"]),
-        ("2.9.1", "2.6.4", []),
-        ("2.7.2.1", "2.7.2.2", []),
-        ("2.7-rc1", "2.9.0", ["2.7.2", "2.9.0"]),
-    ],
-)
-def test_which_steps_run(from_version: str, to_version: str, expected: list[str]) -> None:
-    chosen = steps.select(steps.table(), Number.parse(from_version), Number.parse(to_version))
-    assert [str(step.version) for step in chosen] == expected
-
-
-def test_a_publishers_steps_run_last(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_release, "VERSION", "2.7.2")
-    monkeypatch.setattr(_release, "STEPS", ("first", "second"))
-    chosen = steps.select(steps.table(), Number(2, 6, 4), Number(2, 7, 2))
-    assert [step.description for step in chosen][1:] == ["first", "second"]
 
 
 @given(st.integers(1, 10_000), st.floats(0, 1))

@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from tests.support.controller_process import ADMIN_PASSWORD, Controller, Machine, Streams, running
 
 from jujulab.cli import main
 from jujulab.lab import provision
 from jujulab.store import Store
 from jujulab_core.rpc import Client
 from jujulab_core.waiting import Deadline, wait_for
-from tests.support.controller_process import ADMIN_PASSWORD, Controller, Machine, Streams, running
 
 WAIT_SECONDS = 30
 
@@ -115,7 +115,9 @@ def lab(
 def test_a_models_life(lab: Lab) -> None:
     assert lab.run("add-model default").err == "Added 'default' model on docker/test for user 'admin'\n"
     assert lab.run("add-machine -n 2").err == "created machine 0\ncreated machine 1\n"
-    assert 'Located charm "cs:ubuntu-1".\nDeploying charm "cs:ubuntu-1".\n' in lab.run("deploy ubuntu -n 2 --to 0,1").err
+    assert (
+        'Located charm "cs:ubuntu-1".\nDeploying charm "cs:ubuntu-1".\n' in lab.run("deploy ubuntu -n 2 --to 0,1").err
+    )
 
     tree = json.loads(lab.ok("status --format json"))
     assert (tree["model"]["name"], tree["model"]["controller"], tree["model"]["version"]) == ("default", "aws", "2.6.4")
@@ -158,7 +160,9 @@ def test_configuration_and_blocks(lab: Lab) -> None:
             assert done == (0, "", "no upgrades available\n")
         else:
             assert done.code == 1
-            assert done.err.startswith("ERROR frozen (operation is blocked)\nAll operations that change model have been")
+            assert done.err.startswith(
+                "ERROR frozen (operation is blocked)\nAll operations that change model have been"
+            )
     lab.ok("enable-command all")
     lab.ok("add-machine")
 

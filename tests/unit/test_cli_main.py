@@ -59,8 +59,9 @@ def test_every_option_has_a_help(name: str) -> None:
     assert not missing
 
 
-def test_the_help_lists_the_commands_and_the_exit_codes(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main.run(["--help"]) == 0
+@pytest.mark.parametrize("line", [[], ["-h"], ["--help"]])
+def test_the_help_lists_the_commands_and_the_exit_codes(line: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main.run(line) == 0
     shown = capsys.readouterr().out
     for name in COMMANDS:
         assert f"  {name} " in shown

@@ -43,7 +43,7 @@ def test_bad_key_values(tmp_path: Path, content: str | None) -> None:
     file = tmp_path / "config.yaml"
     if content is not None:
         file.write_text(content)
-    with pytest.raises(UsageError, match="config.yaml"):
+    with pytest.raises(UsageError, match=r"config\.yaml"):
         keyvalues.parse([str(file)])
 
 
@@ -71,7 +71,8 @@ def test_tables_are_padded_to_the_widest_cell() -> None:
 def test_yaml_is_as_juju_writes_it() -> None:
     tree = {"machines": {"0": {"on": True, "list": ["a"], "text": "x: y"}}, "ca": "A\nB\n", "empty": {}, "none": ""}
     assert dump(tree) == (
-        'machines:\n  "0":\n    "on": true\n    list:\n    - a\n    text: "x: y"\nca: |\n  A\n  B\nempty: {}\nnone: ""\n'
+        'machines:\n  "0":\n    "on": true\n    list:\n    - a\n    text: "x: y"\n'
+        'ca: |\n  A\n  B\nempty: {}\nnone: ""\n'
     )
 
 

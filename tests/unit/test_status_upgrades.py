@@ -72,7 +72,9 @@ def test_the_end(status: str, over: bool, good: bool) -> None:
 
 
 def test_closing_lines() -> None:
-    done = record("complete", [agent("machine-0", "done"), agent("unit-u-0", "done")], finished="2026-01-01T00:00:12.4Z")
+    done = record(
+        "complete", [agent("machine-0", "done"), agent("unit-u-0", "done")], finished="2026-01-01T00:00:12.4Z"
+    )
     assert upgrades.closing(done) == "upgraded default from 2.6.4 to 2.6.10: 1 machine, 2 agents, 12 s"
     bad = record(
         "failed",
@@ -97,7 +99,9 @@ def test_duration(finished: str | None, shown: str) -> None:
 
 def test_tables() -> None:
     times = TimeForm(zone=UTC)
-    shown = render(upgrades.LIST_HEADER, upgrades.rows([record("running"), record("failed", id=10)], times), right=("ID",))
+    shown = render(
+        upgrades.LIST_HEADER, upgrades.rows([record("running"), record("failed", id=10)], times), right=("ID",)
+    )
     assert shown.split("\n") == [
         "ID  Model    From   To      Status   Started                Took  By     Reason",
         "10  default  2.6.4  2.6.10  failed   01 Jan 2026 00:00:00Z        admin",

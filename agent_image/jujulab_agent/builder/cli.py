@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from jujulab_agent import defects
+from jujulab_agent.builder import catalogue
 from jujulab_agent.builder.jujud import build_jujud
 from jujulab_agent.builder.publisher import Tree
 from jujulab_agent.builder.tarball import build_tarball
@@ -22,6 +23,7 @@ from jujulab_core.version import Binary, Number, binary_series
 DEFAULT_ROOT = "/srv/streams"
 # What up to Juju 2.8 a binary is made for if nobody says.
 DEFAULT_SERIES = "bionic"
+DEFAULT_STREAM = "released"
 ARCHES = ("amd64", "arm64", "armhf", "i386", "ppc64el", "riscv64", "s390x")
 _MACHINE_ARCHES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "armhf", "i686": "i386", "ppc64le": "ppc64el"}
 
@@ -57,9 +59,12 @@ def _parser() -> argparse.ArgumentParser:
     init.set_defaults(run=_init)
 
     publish = commands.add_parser("publish", help="build versions and add them to a stream")
-    publish.add_argument("versions", nargs="+", metavar="VERSION")
-    publish.add_argument("--stream", default="released")
-    publish.add_argument("--series", default=DEFAULT_SERIES, help="comma-separated; 2.9 and later have none")
+    publish.add_argument("versions", nargs="*", metavar="VERSION")
+    publish.add_argument(
+        "--all", action="append", default=[], metavar="M.m", help="all real releases of a minor version"
+    )
+    publish.add_argument("--stream", help=f"default {DEFAULT_STREAM}; with --all all that the release catalogue has")
+    publish.add_argument("--series", help=f"comma-separated (default {DEFAULT_SERIES}; with --all the catalogue's)")
     publish.add_argument("--arch", help="comma-separated (default: this machine's)")
     publish.add_argument("--size", type=int, metavar="BYTES", help="pad each tarball to about this many bytes")
     publish.add_argument("--step", action="append", default=[], metavar="TEXT", help="an upgrade step to run")
@@ -76,22 +81,42 @@ def _init(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _publish(options: argparse.Namespace) -> dict[str, Any]:
+    wanted = _wanted(options)
+    arches = _arches(options.arch)
+    defect = defects.check(options.defect) if options.defect else ""
+    tree = Tree(Path(options.root))
+    published = []
+    for stream, versions in wanted.items():
+        tarballs: dict[Binary, bytes] = {}
+        for number, series in versions.items():
+            content = build_tarball(build_jujud(number, options.step, defect), options.size)
+            for name in series:
+                tarballs |= {Binary(number, binary_series(number, name), arch): content for arch in arches}
+        items = tree.publish(stream, tarballs, datetime.now(UTC))
+        published += [_printed(stream, item) for item in _in_order(items)]
+    return {"published": published}
+
+
+def _wanted(options: argparse.Namespace) -> dict[str, dict[Number, tuple[str, ...]]]:
+    """What is to be published: by stream the versions, and the series of each."""
+    if bool(options.versions) == bool(options.all):
+        raise UsageError("give either versions or --all with a minor version such as 2.6")
+    series = tuple(_split(options.series, "series")) if options.series else ()
+    for name in series:
+        series_number(name)
+    stream = check_stream(options.stream or DEFAULT_STREAM)
     numbers = sorted({Number.parse(text) for text in options.versions})
     if any(number.is_zero for number in numbers):
         raise UsageError("version 0.0.0 stands for none and cannot be published")
-    series = _split(options.series, "series")
-    for name in series:
-        series_number(name)
-    arches = _arches(options.arch)
-    defect = defects.check(options.defect) if options.defect else ""
-    stream = check_stream(options.stream)
-    tarballs: dict[Binary, bytes] = {}
-    for number in numbers:
-        content = build_tarball(build_jujud(number, options.step, defect), options.size)
-        for name in series:
-            tarballs |= {Binary(number, binary_series(number, name), arch): content for arch in arches}
-    items = Tree(Path(options.root)).publish(stream, tarballs, datetime.now(UTC))
-    return {"published": [_printed(stream, item) for item in _in_order(items)]}
+    wanted = {stream: dict.fromkeys(numbers, series or (DEFAULT_SERIES,))} if numbers else {}
+    for text in options.all:
+        minor = catalogue.load().minor(text)
+        streams = {stream: minor.streams.get(stream, ())} if options.stream else minor.streams
+        for name, versions in streams.items():
+            if not versions:
+                raise UsageError(f"the release catalogue has nothing of {text} in stream {name}")
+            wanted.setdefault(name, {}).update(dict.fromkeys(versions, series or minor.series))
+    return wanted
 
 
 def _list(options: argparse.Namespace) -> dict[str, Any]:

@@ -19,6 +19,7 @@ import websockets
 
 import jujulab_agent
 import jujulab_core
+from jujulab_agent.builder import catalogue
 from jujulab_core.version import Number
 
 # -I: nothing from the environment or the user's directories; -S: no site-packages.
@@ -29,6 +30,7 @@ EPOCH = (1980, 1, 1, 0, 0, 0)
 _CORE = (
     "__init__",
     "agentconf",
+    "archive",
     "errors",
     "layout",
     "rpc/__init__",
@@ -66,10 +68,12 @@ def build_jujud(number: Number, steps: Iterable[str] = (), defect: str = "") -> 
 
     Args:
         number: The version that its code is of.
-        steps: Descriptions of upgrade steps that it runs.
+        steps: Descriptions of upgrade steps that it runs besides those of the release catalogue.
         defect: What is wrong with it on purpose, or an empty text.
     """
-    release = f"VERSION = {str(number)!r}\nSTEPS = {tuple(steps)!r}\nDEFECT = {defect!r}\n"
+    own = ((str(number), "all-machines", description, "") for description in steps)
+    table = (*catalogue.load().steps_of(number), *own)
+    release = f"VERSION = {str(number)!r}\nSTEPS = {table!r}\nDEFECT = {defect!r}\n"
     entries = {**_common_entries(), **_compiled("jujulab_agent/_release", release.encode())}
     buffer = io.BytesIO()
     buffer.write(INTERPRETER.encode())

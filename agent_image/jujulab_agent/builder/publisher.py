@@ -59,7 +59,7 @@ class Tree:
         streams: Streams = {}
         if not (self._tools / INDEX_PATH).exists():
             return streams
-        for entry in parse_index((self._tools / INDEX_PATH).read_bytes()):
+        for entry in parse_index((self._tools / INDEX_PATH).read_bytes()).entries:
             items = parse_products((self._tools / entry.path).read_bytes(), entry.content_id)
             streams.setdefault(entry.stream, []).extend(items)
         return streams

@@ -25,6 +25,7 @@ from jujulab.cli.context import Talk
 from jujulab_core.errors import UsageError
 
 PROGRAM = "jujulab"
+CONTEXT: dict[str, Any] = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 Example = tuple[str, str]
 
 
@@ -117,6 +118,7 @@ def juju_command(
 
     def decorate(function: Callable[..., None]) -> click.Command:
         name = function.__module__.rpartition(".")[2].replace("_", "-")
+        attributes["context_settings"] = CONTEXT | attributes.get("context_settings", {})
         return click.command(
             name, cls=JujuCommand, examples=examples, see_also=see_also, aliases=aliases, **attributes
         )(function)

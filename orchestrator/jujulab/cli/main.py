@@ -13,7 +13,7 @@ from click.exceptions import Exit
 
 from jujulab.cli import catalogue
 from jujulab.cli.context import Talk
-from jujulab.cli.framework import PROGRAM, talk_options
+from jujulab.cli.framework import CONTEXT, PROGRAM, talk_options
 from jujulab_core.errors import JujulabError, RpcError, UsageError
 
 # Juju tells the owner of a blocked model how to unblock it, whatever the command was.
@@ -59,7 +59,7 @@ class Program(click.Group):
     """The group of all commands; imports a command's module when it is called for."""
 
     def __init__(self) -> None:
-        super().__init__(PROGRAM, params=talk_options(), no_args_is_help=True)
+        super().__init__(PROGRAM, params=talk_options(), context_settings=CONTEXT, no_args_is_help=False)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The names of the commands, without their aliases."""
@@ -136,7 +136,7 @@ def run(arguments: Sequence[str]) -> int:
     """Runs one command line and returns its exit code; errors are told on stderr."""
     talk = Talk()
     try:
-        with Program().make_context(PROGRAM, list(arguments), obj=talk) as context:
+        with Program().make_context(PROGRAM, list(arguments) or ["--help"], obj=talk) as context:
             context.command.invoke(context)
         sys.stdout.flush()
     except Exit as ended:

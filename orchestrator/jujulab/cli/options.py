@@ -22,7 +22,7 @@ controller_option = click.option(
     help="Controller to operate in. By default the current one.",
 )
 yes_option = click.option("-y", "--yes", is_flag=True, help="Do not ask for confirmation.")
-utc_option = click.option("--utc", is_flag=True, help="Show times in UTC, in RFC 3339's form.")
+utc_option = click.option("--utc", is_flag=True, help="Show times in UTC.")
 
 
 def format_option(*choices: str, default: str | None = None) -> Callable[[F], F]:

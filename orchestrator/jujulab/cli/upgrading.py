@@ -115,22 +115,21 @@ class _Upgrade:
                 # An older controller does not know this check.
                 if error.code != NOT_IMPLEMENTED:
                     raise
-        readable = True
+        own: Mapping[str, Any] = {}
         try:
-            session.client.call("Controller", "ModelConfig")
+            own = session.client.call("Controller", "ModelConfig")["config"]
         except RpcError as error:
             if error.code != UNAUTHORIZED or not selection.tolerates_hidden_controller_model(rules):
                 raise
-            readable = False
         return Request(
             rules=rules,
             client=client,
             agent=Number.parse(config["agent-version"]) if config.get("agent-version") else None,
-            is_controller_model=model.name == "controller",
+            is_controller_model=own.get("uuid", {}).get("value") == model.uuid,
             flags=self._flags,
             command=self._command,
             model_stream=config.get("agent-stream", ""),
-            controller_model_readable=readable,
+            controller_model_readable=bool(own),
         )
 
     def _steps(self, request: Request, model: Model) -> bool:

@@ -66,7 +66,7 @@ def first_boot(
 
 
 def controller_agent_conf(
-    *, controller_uuid: str, model_uuid: str, nonce: str, password: str, ca_cert: str
+    *, controller_uuid: str, model_uuid: str, version: str, nonce: str, password: str, ca_cert: str
 ) -> dict[str, agentconf.Value]:
     """The configuration of machine 0 of the controller model; other machines get theirs from the controller."""
     return {
@@ -76,7 +76,8 @@ def controller_agent_conf(
         "metricsspooldir": f"{DATA_DIR}/metricspool",
         "nonce": nonce,
         "jobs": ["JobManageModel", "JobHostUnits"],
-        "upgradedToVersion": "0.0.0",
+        # A first installation has nothing to upgrade from, so no steps to run.
+        "upgradedToVersion": version,
         "cacert": ca_cert,
         "controller": f"controller-{controller_uuid}",
         "model": f"model-{model_uuid}",

@@ -149,6 +149,7 @@ class _Up:
         conf = machines.controller_agent_conf(
             controller_uuid=made.controller_uuid,
             model_uuid=made.controller_model_uuid,
+            version=str(self._spec.agent_version),
             nonce=made.machine_nonce,
             password=made.machine_password,
             ca_cert=made.ca.certificate,

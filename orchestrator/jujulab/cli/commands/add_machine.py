@@ -17,7 +17,7 @@ from jujulab.cli.options import model_option
     see_also=["machines", "remove-machine", "deploy"],
 )
 @model_option
-@click.option("-n", "count", type=click.IntRange(1), default=1, show_default=True, help="How many.")
+@click.option("-n", "count", type=click.IntRange(1), metavar="N", default=1, show_default=True, help="How many.")
 @click.option("--series", metavar="SERIES", help="By default the model's default-series.")
 @click.option("--constraints", metavar="TEXT", help="Constraints, such as arch=amd64.")
 def command(model: str | None, count: int, series: str | None, constraints: str | None) -> None:

@@ -17,7 +17,7 @@ from jujulab.cli.options import model_option
 )
 @click.argument("application")
 @model_option
-@click.option("-n", "--num-units", type=click.IntRange(1), default=1, show_default=True, help="How many.")
+@click.option("-n", "--num-units", type=click.IntRange(1), metavar="N", default=1, show_default=True, help="How many.")
 @click.option("--to", metavar="MACHINE,..", help="Machines for the units, by their ids. By default new ones.")
 def command(application: str, model: str | None, num_units: int, to: str | None) -> None:
     """Add units to a deployed application; says nothing when that worked."""

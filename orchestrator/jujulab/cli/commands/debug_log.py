@@ -41,9 +41,15 @@ _COLOURS = {
 @click.option("--exclude-module", multiple=True, metavar="MODULE", help="Not these modules.")
 @click.option("-l", "--level", type=click.Choice(LEVELS, case_sensitive=False), help="This level and above.")
 @click.option(
-    "-n", "--lines", type=click.IntRange(0), default=10, show_default=True, help="Lines of the past to show first."
+    "-n",
+    "--lines",
+    type=click.IntRange(0),
+    metavar="N",
+    default=10,
+    show_default=True,
+    help="Lines of the past to show first.",
 )
-@click.option("--limit", type=click.IntRange(0), default=0, help="Stop after so many lines.")
+@click.option("--limit", type=click.IntRange(0), metavar="N", default=0, help="Stop after so many lines.")
 @click.option("--replay", is_flag=True, help="Show all of the past.")
 @click.option("--tail", is_flag=True, help="Stay and show what comes; on a terminal that is the default.")
 @click.option("--no-tail", is_flag=True, help="Stop after the past.")

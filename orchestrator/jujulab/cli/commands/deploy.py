@@ -19,7 +19,9 @@ from jujulab.cli.options import model_option
 @click.argument("charm")
 @click.argument("application", required=False)
 @model_option
-@click.option("-n", "--num-units", type=click.IntRange(0), default=1, show_default=True, help="How many units.")
+@click.option(
+    "-n", "--num-units", type=click.IntRange(0), metavar="N", default=1, show_default=True, help="How many units."
+)
 @click.option("--to", metavar="MACHINE,..", help="Machines for the units, by their ids. By default new ones.")
 @click.option("--series", metavar="SERIES", help="Series of new machines. By default the model's.")
 @click.option("--channel", metavar="CHANNEL", help="Channel of the charm.")

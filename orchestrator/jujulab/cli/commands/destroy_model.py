@@ -49,7 +49,7 @@ def command(
     deadline = Deadline(seconds(timeout))
     with connect_model(name) as session:
         model = session.model()
-        if model.name == "controller":
+        if model.full_name == "admin/controller":
             controller = session.controller.name
             raise JujulabError(
                 f"\"{controller}\" is a controller; use 'juju destroy-controller' to destroy it",

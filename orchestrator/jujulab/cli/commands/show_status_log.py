@@ -35,8 +35,8 @@ TYPES = (
 @model_option
 @format_option()
 @utc_option
-@click.option("-n", "count", type=click.IntRange(1), help="How many. By default 20.")
-@click.option("--days", type=click.IntRange(1), help="Those of so many days; instead of -n.")
+@click.option("-n", "count", type=click.IntRange(1), metavar="N", help="How many. By default 20.")
+@click.option("--days", type=click.IntRange(1), metavar="N", help="Those of so many days; instead of -n.")
 @click.option("--from-date", metavar="YYYY-MM-DD", help="Those from this day on; instead of -n.")
 @click.option("--type", "kind", type=click.Choice(TYPES), help="By default unit, or juju-machine for a machine.")
 @click.option("--include-status-updates", is_flag=True, help="Include the messages of update-status hooks.")
