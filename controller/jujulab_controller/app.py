@@ -15,7 +15,7 @@ from pathlib import Path
 from aiohttp import web
 
 import jujulab_controller.facades.all
-from jujulab_controller import bootstrap
+from jujulab_controller import backups_restore, bootstrap
 from jujulab_controller.http import Http
 from jujulab_controller.hub import Hub
 from jujulab_controller.logsink import Handler
@@ -61,7 +61,13 @@ def listening_socket(listen: str) -> socket.socket:
 
 
 class App:
-    """A running controller; an asynchronous context manager."""
+    """A running controller; an asynchronous context manager.
+
+    Attributes:
+        ending: Set when the controller wants to end by itself: systemd starts it again.
+    """
+
+    ending: asyncio.Event
 
     def __init__(self, data_dir: Path, log_dir: Path, version: Number, listener: socket.socket) -> None:
         self._data_dir = data_dir
@@ -84,6 +90,8 @@ class App:
         await self._exits.aclose()
 
     async def _start(self) -> None:
+        if restored := backups_restore.apply(self._data_dir):
+            logger.info("this is the state of backup %s", restored)
         hub = Hub()
         store = await asyncio.get_running_loop().run_in_executor(
             None, Store, self._data_dir / "controller.db", hub.publish
@@ -91,6 +99,7 @@ class App:
         for step in store.steps:
             logger.info("running upgrade step: %s", step)
         services = Services(self._version, self._data_dir, self._log_dir, store, hub)
+        self.ending = services.ending
         self._exits.push_async_callback(services.close)
         await bootstrap.make_state(store, self._data_dir, self._version)
         mine = await store.read(models.the_controller)
@@ -130,10 +139,13 @@ class App:
 
 
 async def serve(data_dir: Path, log_dir: Path, version: Number, listener: socket.socket) -> None:
-    """Runs the controller until SIGTERM or SIGINT."""
-    ending = asyncio.Event()
+    """Runs the controller until SIGTERM, SIGINT, or its own wish."""
+    told = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, ending.set)
-    async with App(data_dir, log_dir, version, listener):
-        await ending.wait()
+        loop.add_signal_handler(number, told.set)
+    async with App(data_dir, log_dir, version, listener) as app:
+        ends = [loop.create_task(event.wait()) for event in (told, app.ending)]
+        await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        for end in ends:
+            end.cancel()

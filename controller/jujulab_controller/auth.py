@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 _SCRYPT_N, _SCRYPT_R, _SCRYPT_P = 2**14, 8, 1
+# Nobody's hash. It costs as much to check as somebody's, so that the time does not tell which users there are.
+NOBODY = f"scrypt${'0' * 32}${'0' * 128}"
 
 
 class Access(IntEnum):
@@ -59,8 +61,18 @@ class Identity:
         return self.kind in ("machine", "unit")
 
 
+def same(left: str, right: str) -> bool:
+    """Whether two secrets are the same, in a time that does not tell where they differ."""
+    return hmac.compare_digest(left.encode(), right.encode())
+
+
 def make_password() -> str:
     """A random password for an agent, or a nonce."""
+    return secrets.token_urlsafe(24)
+
+
+def make_secret() -> str:
+    """A secret with which a new user registers, once."""
     return secrets.token_urlsafe(24)
 
 
@@ -79,10 +91,10 @@ def check_password(password: str, stored: str) -> bool:
     """Whether this is the password; an empty stored hash matches nothing."""
     kind, _, rest = stored.partition("$")
     if kind == "sha256":
-        return hmac.compare_digest(hash_agent_password(password), stored)
+        return same(hash_agent_password(password), stored)
     if kind == "scrypt":
         salt, _, digest = rest.partition("$")
-        return hmac.compare_digest(_scrypt(password, bytes.fromhex(salt)).hex(), digest)
+        return same(_scrypt(password, bytes.fromhex(salt)).hex(), digest)
     return False
 
 

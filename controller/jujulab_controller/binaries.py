@@ -15,22 +15,24 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import aiohttp
 from sqlalchemy import Row
 
-from jujulab_controller.internet import Internet, Offer
+from jujulab_controller.internet import Internet
 from jujulab_controller.state import binaries, models
 from jujulab_controller.state.store import Store
-from jujulab_controller.streams import candidates
-from jujulab_core.errors import VerificationError
+from jujulab_controller.streams import candidates, download_config
+from jujulab_controller.transfer import BINARY_PATIENCE
+from jujulab_core import archive
+from jujulab_core.errors import JujulabError, VerificationError
+from jujulab_core.looking import Offer
 from jujulab_core.simplestreams import DEFAULT_LIMITS
 from jujulab_core.version import Binary
 
 logger = logging.getLogger("juju.apiserver.tools")
 
-# A download that brings nothing for so long is given up.
-STALL_SECONDS = 30.0
-_PIECE = 256 * 1024
+# What the file system says of a file: size, time of change and inode of a file that was found sound.
+_Sound = tuple[int, int, int]
+_PIECE = 1024 * 1024
 
 
 class BinaryCache:
@@ -42,6 +44,7 @@ class BinaryCache:
         self._store = store
         self._internet = internet
         self._fetches: dict[str, asyncio.Task[None]] = {}
+        self._sound: dict[str, _Sound] = {}
         self._blobs.mkdir(parents=True, exist_ok=True)
         self._partial.mkdir(parents=True, exist_ok=True)
         for leftover in self._partial.iterdir():
@@ -52,10 +55,15 @@ class BinaryCache:
         return self._blobs / sha256
 
     async def find(self, model_uuid: str, version: Binary) -> Row[Any] | None:
-        """What the cache holds of a version for a model: the row, or None."""
+        """What the cache holds of a version for a model: the row, or None.
+
+        A file that was damaged on disk counts as not there, so that it is fetched again.
+        """
         row = await self._store.read(lambda db: binaries.find(db, model_uuid, str(version)))
-        if row is not None and not self.path(row.sha256).exists():
-            logger.error("%s is in the catalogue, but its file %s is gone", version, row.sha256)
+        if row is None:
+            return None
+        if not await asyncio.to_thread(self._is_sound, row.sha256):
+            logger.error("%s is in the catalogue, but its file %s is gone or damaged", version, row.sha256)
             return None
         return row
 
@@ -95,15 +103,16 @@ class BinaryCache:
             None,
         )
 
-    async def add(self, model_uuid: str, version: Binary, pieces: AsyncIterator[bytes], source: str) -> Row[Any]:
-        """Takes in a binary that somebody uploads.
+    async def add(
+        self, model_uuid: str, version: Binary, pieces: AsyncIterator[bytes], source: str, *, looked_at: bool = True
+    ) -> Row[Any]:
+        """Takes in a binary that somebody uploads, or, not looked at, one that was verified before.
 
         Raises:
-            VerificationError: It is empty or too long.
+            VerificationError: It is empty or too long, or no archive that an agent would unpack.
+            JujulabError: There is no room for it.
         """
-        sha256, size = await self._store_pieces(pieces, DEFAULT_LIMITS.binary_bytes, source)
-        if not size:
-            raise VerificationError("no agent binaries uploaded")
+        sha256, size = await self._store_pieces(pieces, DEFAULT_LIMITS.binary_bytes, source, looked_at=looked_at)
         await self._store.write(lambda tx: binaries.add(tx, model_uuid, str(version), sha256, size, source))
         row = await self.find(model_uuid, version)
         if row is None:
@@ -128,22 +137,41 @@ class BinaryCache:
             raise VerificationError("no matching agent binaries available")
         item = offer.item
         logger.info("fetching %s agent binaries from %s", version, offer.url)
-        try:
-            session = await self._internet.open()
-            timeout = aiohttp.ClientTimeout(total=None, sock_connect=STALL_SECONDS, sock_read=STALL_SECONDS)
-            async with session.get(offer.url, timeout=timeout) as response:
-                if response.status != 200:
-                    raise VerificationError(f"bad HTTP response: {response.status} {response.reason}")
-                sha256, size = await self._store_pieces(
-                    response.content.iter_chunked(_PIECE), item.size, offer.url, item.sha256
-                )
-        except (aiohttp.ClientError, TimeoutError) as error:
-            raise VerificationError(f"cannot fetch {offer.url}: {error or type(error).__name__}") from error
+        config = await self._store.read(lambda db: download_config(db, model_uuid))
+        transfer = await self._internet.transfer()
+        async with transfer.pieces(offer.url, config, BINARY_PATIENCE, item.size) as pieces:
+            sha256, size = await self._store_pieces(pieces, item.size, offer.url, item.sha256)
         shared = (await self._store.read(models.the_controller)).model_uuid
         await self._store.write(lambda tx: binaries.add(tx, shared, str(version), sha256, size, offer.url))
 
+    def _is_sound(self, sha256: str) -> bool:
+        """Whether a file holds what its name says; it is read again only when it was changed."""
+        path = self.path(sha256)
+        try:
+            stat = path.stat()
+            sound = (stat.st_size, stat.st_mtime_ns, stat.st_ino)
+            if self._sound.get(sha256) == sound:
+                return True
+            with path.open("rb") as file:
+                if hashlib.file_digest(file, "sha256").hexdigest() != sha256:
+                    return False
+        except OSError:
+            return False
+        self._sound[sha256] = sound
+        return True
+
     async def _store_pieces(
-        self, pieces: AsyncIterator[bytes], limit: int, source: str, expected: str = ""
+        self, pieces: AsyncIterator[bytes], limit: int, source: str, expected: str = "", *, looked_at: bool = False
+    ) -> tuple[str, int]:
+        try:
+            return await self._store_all(pieces, limit, source, expected, looked_at=looked_at)
+        except OSError as error:
+            if isinstance(error, JujulabError):
+                raise
+            raise JujulabError(f"cannot store {source}: {error.strerror or error}") from error
+
+    async def _store_all(
+        self, pieces: AsyncIterator[bytes], limit: int, source: str, expected: str, *, looked_at: bool
     ) -> tuple[str, int]:
         digest = hashlib.sha256()
         size = 0
@@ -162,7 +190,11 @@ class BinaryCache:
                     raise VerificationError(f"size mismatch for {source}")
                 if expected and sha256 != expected:
                     raise VerificationError(f"hash mismatch for {source}")
+                if looked_at and not size:
+                    raise VerificationError("no agent binaries uploaded")
                 await loop.run_in_executor(None, _sync, file)
+            if looked_at:
+                await loop.run_in_executor(None, _check_archive, partial)
             partial.replace(self.path(sha256))
             await loop.run_in_executor(None, _sync_directory, self._blobs)
         finally:
@@ -174,6 +206,11 @@ class BinaryCache:
 def _write(file: BinaryIO, digest: hashlib._Hash, piece: bytes) -> None:
     digest.update(piece)
     file.write(piece)
+
+
+def _check_archive(path: Path) -> None:
+    with path.open("rb") as file:
+        archive.check(file)
 
 
 def _sync(file: BinaryIO) -> None:

@@ -55,7 +55,7 @@ async def take_tools(cache: BinaryCache, controller_model: str, data_dir: Path) 
     if tools.exists():
         number = Number.parse(params["agent-version"])
         version = Binary(number, binary_series(number, params["series"]), params["arch"])
-        await cache.add(controller_model, version, _pieces(tools), "bootstrap")
+        await cache.add(controller_model, version, _pieces(tools), "bootstrap", looked_at=False)
         tools.unlink()
     params_path.unlink()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import json
 import logging
 from collections.abc import AsyncIterator
@@ -11,16 +12,19 @@ from typing import Any
 
 from aiohttp import web
 
+from jujulab_controller.access import while_allowed
 from jujulab_controller.auth import Access, Identity
+from jujulab_controller.backups_http import BackupsHttp
 from jujulab_controller.debug_log import Filter
 from jujulab_controller.errors import UNAUTHORIZED, permission_denied
 from jujulab_controller.login import check_user, wrong_password
+from jujulab_controller.register import register
 from jujulab_controller.rpc.connection import HEARTBEAT, MAX_REQUEST_BYTES, Connection
 from jujulab_controller.rpc.session import Session
 from jujulab_controller.services import Services
 from jujulab_controller.state import models, users
 from jujulab_controller.upgrade_requests import gather, refuse
-from jujulab_core.errors import JujulabError, RpcError
+from jujulab_core.errors import JujulabError, RpcError, VerificationError
 from jujulab_core.rules import checks
 from jujulab_core.version import Binary
 
@@ -35,6 +39,7 @@ _HTTP_STATUS = {
     "model not found": 404,
     "bad request": 400,
     "operation is blocked": 400,
+    "try again": 429,
 }
 _PIECE = 256 * 1024
 
@@ -49,6 +54,7 @@ class Http:
 
     def routes(self) -> list[web.RouteDef]:
         """All of them."""
+        backups = BackupsHttp(self._services, self._authenticate)
         model = r"/model/{model:[0-9a-zA-Z-]+}"
         return [
             web.get("/", self.api),
@@ -60,7 +66,10 @@ class Http:
             web.get(f"{model}/tools/{{version}}", self.get_tools),
             web.post("/tools", self.post_tools),
             web.post(f"{model}/tools", self.post_tools),
+            web.post("/register", self.register),
             web.get("/health", self.health),
+            web.get(f"{model}/backups", backups.get),
+            web.put(f"{model}/backups", backups.put),
         ]
 
     async def close(self) -> None:
@@ -76,7 +85,7 @@ class Http:
         socket = web.WebSocketResponse(heartbeat=HEARTBEAT, compress=False, max_msg_size=MAX_REQUEST_BYTES)
         if not socket.can_prepare(request):
             return web.Response(status=400, text="this is a websocket: see the API's documentation")
-        connection = Connection(self._services, Session(request.match_info.get("model")), socket)
+        connection = Connection(self._services, Session(request.match_info.get("model"), request.remote or ""), socket)
         self._connections.add(connection)
         try:
             await connection.serve(request)
@@ -123,7 +132,7 @@ class Http:
         await socket.prepare(request)
         model = request.match_info.get("model") or self._services.controller_model
         try:
-            await self._authenticate(request, model, Access.READ)
+            user = await self._authenticate(request, model, Access.READ)
             wanted = Filter.from_query(request.query, model)
         except JujulabError as error:
             code = error.code if isinstance(error, RpcError) else ""
@@ -132,8 +141,18 @@ class Http:
             await socket.close()
             return socket
         await socket.send_str("{}\n")
-        await wanted.stream_to(socket, self._services.logs)
+        streaming = wanted.stream_to(socket, self._services.logs)
+        with contextlib.suppress(RpcError):
+            await while_allowed(self._services, user.name, model, Access.READ, streaming)
+        await socket.close()
         return socket
+
+    async def register(self, request: web.Request) -> web.Response:
+        """Gives a new user the password that he wants."""
+        try:
+            return web.json_response(await register(self._services, request))
+        except RpcError as error:
+            return _error(_HTTP_STATUS.get(error.code, 500), error.message, error.code)
 
     async def _upload(self, request: web.Request) -> list[dict[str, Any]]:
         services = self._services
@@ -150,7 +169,10 @@ class Http:
         if request.content_type != TAR_GZ:
             raise RpcError(f"expected Content-Type: {TAR_GZ}, got: {request.content_type}", "bad request")
         series = [name for name in request.query.get("series", "").split(",") if name] or [first.series]
-        row = await services.binaries.add(model, first, _body(request), "upload")
+        try:
+            row = await services.binaries.add(model, first, _body(request), "upload")
+        except VerificationError as error:
+            raise RpcError(str(error), "bad request") from error
         tools = []
         for name in dict.fromkeys([first.series, *series]):
             version = Binary(first.number, name, first.arch)
@@ -177,7 +199,7 @@ class Http:
         if not tag.startswith("user-"):
             raise wrong_password()
         name = tag.removeprefix("user-").removesuffix("@local")
-        await check_user(self._services, name, password)
+        await check_user(self._services, name, password, request.remote or "")
         await self._services.store.read(lambda db: models.get(db, model))
         if await self._services.store.read(lambda db: users.access(db, name, model)) < need:
             raise permission_denied()

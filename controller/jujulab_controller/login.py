@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from sqlalchemy import Connection, Row
 
 from jujulab_controller import clock
-from jujulab_controller.auth import Access, Identity, access_name, check_password
+from jujulab_controller.auth import NOBODY, Access, Identity, access_name, check_password, same
 from jujulab_controller.errors import NOT_PROVISIONED, UNAUTHORIZED, permission_denied
 from jujulab_controller.facades.versions import offered
 from jujulab_controller.rpc import registry
@@ -24,6 +25,9 @@ from jujulab_core.tags import split_tag
 if TYPE_CHECKING:
     from jujulab_controller.rpc.session import Session
     from jujulab_controller.services import Services
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 _WHO = {"user": Who.USER, "machine": Who.MACHINE, "unit": Who.UNIT, "orchestrator": Who.ORCHESTRATOR}
 ORCHESTRATOR = "orchestrator-0"
@@ -62,24 +66,36 @@ async def log_in(services: Services, session: Session, params: dict[str, Any]) -
     return await _common(services, session) | answer
 
 
-async def check_user(services: Services, name: str, password: str) -> Row[Any]:
+async def in_thread(run: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Runs what takes long on purpose, the hash of a person's password, elsewhere than in the event loop."""
+    return await asyncio.get_running_loop().run_in_executor(None, lambda: run(*args, **kwargs))
+
+
+async def check_user(services: Services, name: str, password: str, remote: str) -> Row[Any]:
     """The user, if the password is right.
+
+    Args:
+        services: The controller's parts.
+        name: The user's name.
+        password: What was given for the password.
+        remote: The client's address; failures are counted by it.
 
     Raises:
         RpcError: Refused.
     """
     user = await services.store.read(lambda db: users.get(db, name))
-    if user is None or user.disabled:
-        raise wrong_password()
-    # The hash takes 50 ms on purpose; elsewhere than in the event loop.
-    right = await asyncio.get_running_loop().run_in_executor(None, check_password, password, user.password_hash)
-    if not right:
-        raise wrong_password()
+    usable = user is not None and not user.disabled and user.password_hash
+    async with services.failed_logins.checking:
+        services.failed_logins.check(remote, name)
+        right = await in_thread(check_password, password, user.password_hash if user and usable else NOBODY)
+        if user is None or not right:
+            services.failed_logins.failed(remote, name)
+            raise wrong_password()
     return user
 
 
 async def _user(services: Services, session: Session, name: str, password: str) -> dict[str, Any]:
-    user = await check_user(services, name, password)
+    user = await check_user(services, name, password, session.remote)
     uuid = session.model_uuid
 
     def rights(db: Connection) -> tuple[Access, Access]:
@@ -110,7 +126,7 @@ async def _agent(services: Services, session: Session, identity: Identity, passw
         raise wrong_password()
     if identity.kind == "machine":
         machine = await services.store.read(lambda db: machines.get(db, uuid, identity.name))
-        if machine.nonce != nonce:
+        if not same(machine.nonce, nonce):
             raise RpcError(f"machine {identity.name} not provisioned", NOT_PROVISIONED)
     if services.upgrade_mode and uuid != services.controller_model:
         raise RpcError(agent_login_refusal(identity.tag).message)

@@ -54,6 +54,18 @@ def info(db: Connection, uuid: str, is_lost: Callable[[str], bool]) -> Json:
     }
 
 
+def info_for(db: Connection, user: str, uuid: str, is_lost: Callable[[str], bool]) -> Json:
+    """The same for a user: who does not administer the model sees no other user of it.
+
+    Raises:
+        RpcError: There is no such model.
+    """
+    answer = info(db, uuid, is_lost)
+    if users.access(db, user, uuid) < Access.ADMIN:
+        answer["users"] = [entry for entry in answer["users"] if entry["user"] == user]
+    return answer
+
+
 def summary(db: Connection, model: Row[Any], user: str) -> Json:
     """One entry of ``ListModelSummaries``."""
     rows = snapshot.load(db, model.uuid)

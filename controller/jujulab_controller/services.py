@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from jujulab_controller.access import FailedLogins
+from jujulab_controller.backups_store import Backups
 from jujulab_controller.binaries import BinaryCache
 from jujulab_controller.hub import Hub
 from jujulab_controller.internet import Internet
@@ -31,9 +34,12 @@ class Services:
         store: The state.
         hub: Who waits for which change.
         presence: Which agents are connected.
+        failed_logins: What limits the guessing of passwords.
         logs: Where agents' log lines go.
         internet: What the simplestreams offer.
         binaries: The cache of agent binaries.
+        backups: The backups that are kept here, and the way to make and restore them.
+        ending: Set when this process shall end.
         controller_model: The UUID of the controller model.
         controller_uuid: The UUID of the controller.
         upgrade_mode: Whether the controller has not finished its own upgrade.
@@ -44,9 +50,12 @@ class Services:
         self.store = store
         self.hub = hub
         self.presence = Presence(hub.publish)
+        self.failed_logins = FailedLogins()
         self.logs = LogSink(log_dir / "logsink.log")
         self.internet = Internet(store)
         self.binaries = BinaryCache(data_dir / "binaries", store, self.internet)
+        self.backups = Backups(data_dir, store, version)
+        self.ending = asyncio.Event()
         self.controller_model = ""
         self.controller_uuid = ""
         self.upgrade_mode = False

@@ -5,11 +5,14 @@ from __future__ import annotations
 import logging
 from typing import Any
 
+from sqlalchemy import Connection
+
 from jujulab_controller.errors import NOT_FOUND
-from jujulab_controller.internet import Internet, NoMetadataError, Offer
+from jujulab_controller.internet import PROXY_KEYS, Internet, NoMetadataError
 from jujulab_controller.state import binaries, models
 from jujulab_controller.state.store import Store
 from jujulab_core.errors import RpcError
+from jujulab_core.looking import Offer
 from jujulab_core.rules import availability
 from jujulab_core.rules.availability import Availability
 from jujulab_core.version import Binary, Number
@@ -32,16 +35,22 @@ async def candidates(
     Raises:
         NoMetadataError: The internet is out of reach, or cannot be trusted.
     """
-    config = models.config(await store.read(lambda db: models.get(db, model_uuid)))
+    config = await store.read(lambda db: download_config(db, model_uuid))
     searched = _searched(config, stream, wanted)
-    offers = await internet.offers(str(config.get("agent-metadata-url") or ""))
+    offers = await internet.offers(config)
     return sorted(
         (offer for offer in offers if offer.stream in searched), key=lambda offer: searched.index(offer.stream)
     )
 
 
 async def available(
-    store: Store, internet: Internet, model_uuid: str, stream: str, major: int, minor: int = -1
+    store: Store,
+    internet: Internet,
+    model_uuid: str,
+    stream: str,
+    major: int,
+    minor: int = -1,
+    wanted: Number | None = None,
 ) -> Availability:
     """The binaries of a major version that a model could go to (the specification, section C.4).
 
@@ -52,13 +61,14 @@ async def available(
         stream: ``--agent-stream``, or empty for the configuration's.
         major: The major version.
         minor: The minor version, -1 for all.
+        wanted: The exact version that agents will ask for, None for the search of an upgrade command.
     """
     config, stored = await store.read(
-        lambda db: (models.config(models.get(db, model_uuid)), list(binaries.of_model(db, model_uuid)))
+        lambda db: (download_config(db, model_uuid), list(binaries.of_model(db, model_uuid)))
     )
     streams: dict[str, list[Binary]] = {}
     try:
-        for offer in await internet.offers(str(config.get("agent-metadata-url") or ""), fresh=True):
+        for offer in await internet.offers(config, fresh=wanted is None):
             streams.setdefault(offer.stream, []).append(offer.item.binary)
     except NoMetadataError as error:
         # What is in the catalogue can be had all the same; with nothing there, Juju's words follow below.
@@ -66,7 +76,7 @@ async def available(
     return availability.find(
         [Binary.parse(version) for version in stored],
         streams or None,
-        _searched(config, stream, None),
+        _searched(config, stream, wanted),
         availability.of_major(major, minor),
     )
 
@@ -80,6 +90,15 @@ def need(found: Availability) -> Availability:
     if not found.binaries:
         raise RpcError(found.error, NOT_FOUND)
     return found
+
+
+def download_config(db: Connection, model_uuid: str) -> dict[str, Any]:
+    """A model's configuration for downloads; its proxies are the controller model's where it has none itself."""
+    config = models.config(models.get(db, model_uuid))
+    if any(config.get(key) for key in PROXY_KEYS):
+        return config
+    shared = models.config(models.get(db, models.the_controller(db).model_uuid))
+    return config | {key: shared[key] for key in PROXY_KEYS if key in shared}
 
 
 def _searched(config: dict[str, Any], stream: str, wanted: Number | None) -> tuple[str, ...]:

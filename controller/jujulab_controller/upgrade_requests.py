@@ -11,13 +11,14 @@ from typing import Any
 from sqlalchemy import Connection, Row
 
 from jujulab_controller.auth import Access, Identity
+from jujulab_controller.errors import NOT_FOUND
 from jujulab_controller.rpc.call import number
 from jujulab_controller.services import Services
 from jujulab_controller.state import agents, applications, machines, models, upgrades, users
 from jujulab_controller.state.store import Tx
 from jujulab_controller.streams import available
 from jujulab_core.errors import RpcError
-from jujulab_core.rules import checks, serverside
+from jujulab_core.rules import availability, checks, serverside
 from jujulab_core.rules.eras import Rules
 from jujulab_core.rules.facts import Facts, ModelAccess, ModelFacts, Refusal
 from jujulab_core.rules.serverside import UpgradeRequest
@@ -45,6 +46,7 @@ def gather(db: Connection, services: Services, model_uuid: str, identity: Identi
         controller=services.version,
         superuser=access is Access.SUPERUSER,
         model_access=_MODEL_ACCESS.get(access, ""),
+        only_admins_upgrade=True,
         upgrade_mode=services.upgrade_mode,
         block=models.blocks_of(db, model_uuid).get("BlockChange"),
         agents={tag: Number.parse(agent.version) if agent.version else None for tag, agent in reported.items()},
@@ -62,17 +64,20 @@ async def set_agent_version(
     force: bool,
     stream: str,
     options: Json,
+    ignore_missing: bool,
 ) -> None:
     """``Client.SetModelAgentVersion``, up to 2.9: the client has chosen.
 
     Raises:
         RpcError: Refused, in Juju's words.
     """
+    missing = await _missing(services, model_uuid, target, stream, ignore_missing)
 
     def decide(tx: Tx) -> None:
         facts = gather(tx.db, services, model_uuid, identity)
         rules = Rules.for_server(services.version)
         refuse(checks.set_version_refusal(facts, target, rules, ignore_agent_versions=force))
+        refuse(missing)
         _go(tx, model_uuid, target, facts, identity, options, stream)
 
     await services.store.write(decide)
@@ -87,6 +92,7 @@ async def upgrade_model(
     *,
     stream: str,
     options: Json,
+    ignore_missing: bool,
 ) -> Json:
     """``ModelUpgrader.UpgradeModel``, from 2.9.33 on: the controller chooses.
 
@@ -99,10 +105,12 @@ async def upgrade_model(
     facts = await services.store.read(lambda db: gather(db, services, model_uuid, identity))
     major = serverside.searched_major(facts, request)
     found = await available(services.store, services.internet, model_uuid, stream, major)
+    rules = Rules.for_server(services.version)
+    chosen = serverside.upgrade_model(facts, request, rules, found.versions).chosen
+    missing = await _missing(services, model_uuid, chosen, stream, ignore_missing) if chosen else None
 
     def decide(tx: Tx) -> Json:
         facts = gather(tx.db, services, model_uuid, identity)
-        rules = Rules.for_server(services.version)
         answer = serverside.upgrade_model(facts, request, rules, found.versions)
         if answer.refusal is not None:
             if not answer.in_result:
@@ -112,6 +120,7 @@ async def upgrade_model(
         if answer.chosen is None:
             raise RpcError("no upgrades available", "already exists")
         if not request.dry_run:
+            refuse(missing if answer.chosen == chosen else None)
             _go(tx, model_uuid, answer.chosen, facts, identity, options, stream)
         return {"chosen-version": str(answer.chosen)}
 
@@ -155,6 +164,18 @@ def refuse(refusal: Refusal | None) -> None:
     """Raises what the rules said, if they said no."""
     if refusal is not None:
         raise RpcError(refusal.message, refusal.code)
+
+
+async def _missing(services: Services, model_uuid: str, target: Number, stream: str, ignore: bool) -> Refusal | None:
+    """Refuses, ours, an upgrade whose binaries some machine could never get."""
+    if ignore:
+        return None
+    found = await available(
+        services.store, services.internet, model_uuid, stream, target.major, target.minor, wanted=target
+    )
+    hosts = await services.store.read(lambda db: machines.of_model(db, model_uuid))
+    lacking = availability.uncovered({host.id: (host.series, host.arch) for host in hosts}, target, found.binaries)
+    return Refusal(availability.missing_text(lacking), NOT_FOUND) if lacking else None
 
 
 def _go(tx: Tx, model_uuid: str, target: Number, facts: Facts, identity: Identity, options: Json, stream: str) -> None:

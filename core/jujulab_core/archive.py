@@ -7,11 +7,12 @@ that it claims makes us hold or write more than the limits say.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 from jujulab_core.errors import VerificationError
 
 if TYPE_CHECKING:
+    import gzip
     import tarfile
 
 # What unpacks to more is meant to fill the disk.
@@ -42,7 +43,9 @@ def members(
 
     total, names = 0, set[str]()
     try:
-        with gzip.GzipFile(fileobj=tarball) as plain, tarfile.open(fileobj=_Bounded(plain, max_bytes)) as archive:  # type: ignore[call-overload]
+        with gzip.GzipFile(fileobj=tarball, mode="rb") as plain:
+            bounded: Any = _Bounded(plain, max_bytes)
+            archive = tarfile.open(fileobj=bounded, mode="r:")  # noqa: SIM115 - nothing of it has to be closed
             for member in archive:
                 _check(member, names)
                 names.add(member.name)
@@ -87,7 +90,7 @@ def _check(member: tarfile.TarInfo, names: set[str]) -> None:
 class _Bounded:
     """The unpacked side of an archive, which gives only so much, and little at a time."""
 
-    def __init__(self, plain: IO[bytes], max_bytes: int) -> None:
+    def __init__(self, plain: gzip.GzipFile, max_bytes: int) -> None:
         self._plain = plain
         self._max_bytes = max_bytes
         # Headers and padding come on top of what the files hold.

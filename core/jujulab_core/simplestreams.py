@@ -27,6 +27,9 @@ OLD_INDEX_PATH = "streams/v1/index.json"
 # The order in which a client tries them, unsigned ones only where the source may be unsigned (section I.5).
 INDEX_PATHS = ("streams/v1/index2.sjson", INDEX_PATH, "streams/v1/index.sjson", OLD_INDEX_PATH)
 
+# Juju's words.
+NOT_SIGNED = "no PGP signature embedded in plain text data"
+
 SERIES_NUMBERS = {
     "precise": "12.04",
     "trusty": "14.04",

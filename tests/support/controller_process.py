@@ -211,6 +211,11 @@ class Controller:
         self._process.send_signal(signal.SIGKILL)
         self._process.wait(10)
 
+    def wait(self) -> int:
+        """Waits until the process has ended by itself."""
+        assert self._process is not None
+        return self._process.wait(20)
+
     def stop(self) -> int:
         if self._process is None or self._process.poll() is not None:
             return 0

@@ -11,6 +11,7 @@ import json
 import queue
 import ssl
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -102,9 +103,10 @@ class FakeController:
     def wait_for(self, name: str, timeout: float = 15, **expected: Any) -> dict[str, Any]:
         """The parameters of the next call of that name whose parameters hold what is expected."""
         seen = []
+        end = time.monotonic() + timeout
         while True:
             try:
-                called, params = self.calls.get(timeout=timeout)
+                called, params = self.calls.get(timeout=max(end - time.monotonic(), 0.001))
             except queue.Empty:
                 raise AssertionError(f"no {name} {expected} within {timeout} s; seen: {seen}") from None
             if called == name and expected.items() <= params.items():

@@ -146,13 +146,13 @@ def test_what_is_published_is_signed_and_merged(keyed: Path, capsys: pytest.Capt
         return subprocess.run(command, check=True, capture_output=True).stdout
 
     names = set()
-    for entry in parse_index(signed(tools / "streams/v1/index2.sjson")):
+    for entry in parse_index(signed(tools / "streams/v1/index2.sjson")).entries:
         assert entry.path.endswith(".sjson")
         names |= {
             (entry.stream, str(item.binary)) for item in parse_products(signed(tools / entry.path), entry.content_id)
         }
     assert names == {(entry["stream"], entry["binary"]) for entry in listed}
-    assert all(entry.path.endswith(".json") for entry in parse_index((tools / INDEX_PATH).read_bytes()))
+    assert all(entry.path.endswith(".json") for entry in parse_index((tools / INDEX_PATH).read_bytes()).entries)
 
 
 def test_streams_share_tarballs_from_2_9_on(keyed: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -169,7 +169,7 @@ def test_publishers_do_not_get_in_each_others_way(keyed: Path) -> None:
     command = [sys.executable, "-m", "jujulab_agent.builder", "--root", str(keyed), "publish", "--arch", "amd64"]
     running = [subprocess.Popen([*command, f"2.5.{patch}"], stdout=subprocess.DEVNULL) for patch in range(3)]
     assert [process.wait(60) for process in running] == [0, 0, 0]
-    entries = parse_index((keyed / "juju/tools" / INDEX_PATH).read_bytes())
+    entries = parse_index((keyed / "juju/tools" / INDEX_PATH).read_bytes()).entries
     (path,) = [entry for entry in entries if entry.content_id == "com.ubuntu.juju:released:tools"]
     items = parse_products((keyed / "juju/tools" / path.path).read_bytes(), path.content_id)
     assert {"2.5.0", "2.5.1", "2.5.2"} <= {str(item.binary.number) for item in items}

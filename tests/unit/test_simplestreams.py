@@ -102,7 +102,7 @@ def test_what_is_printed_can_be_read(offer: dict[str, set[str]]) -> None:
     offered = {stream: [item(text, stream) for text in sorted(texts)] for stream, texts in offer.items()}
     texts = streams.documents(offered, UPDATED)
     found: dict[str, set[streams.Item]] = {}
-    for entry in streams.parse_index(texts[streams.INDEX_PATH]):
+    for entry in streams.parse_index(texts[streams.INDEX_PATH]).entries:
         found.setdefault(entry.stream, set()).update(streams.parse_products(texts[entry.path], entry.content_id))
     assert found == {stream: set(items) for stream, items in offered.items()}
 
@@ -112,7 +112,7 @@ def test_unknown_fields_and_foreign_entries_are_ignored() -> None:
     index = json.loads(texts[streams.INDEX_PATH])
     index["index"]["com.ubuntu.cloud:released:download"] = {"format": "something else"}
     index["more"] = [1]
-    assert [entry.content_id for entry in streams.parse_index(json.dumps(index))] == [TOOLS]
+    assert [entry.content_id for entry in streams.parse_index(json.dumps(index)).entries] == [TOOLS]
     document = one_document()
     document["products"]["com.ubuntu.juju:18.04:amd64"]["more"] = 1
     assert len(streams.parse_products(json.dumps(document), TOOLS)) == 1

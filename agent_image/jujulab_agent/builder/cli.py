@@ -7,7 +7,7 @@ import json
 import platform
 import sys
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -71,6 +71,11 @@ def _parser() -> argparse.ArgumentParser:
     publish.add_argument("--defect", default="", metavar="KIND", help=f"one of {', '.join(defects.KINDS)}")
     publish.set_defaults(run=_publish)
 
+    restamp = commands.add_parser("restamp", help="write the indices anew, or as an attacker would offer them")
+    restamp.add_argument("--age", type=float, default=0, metavar="SECONDS", help="how old they shall look")
+    restamp.add_argument("--unsigned", action="store_true", help="without their signed forms")
+    restamp.set_defaults(run=_restamp)
+
     listing = commands.add_parser("list", help="print what is published")
     listing.set_defaults(run=_list)
     return parser
@@ -117,6 +122,12 @@ def _wanted(options: argparse.Namespace) -> dict[str, dict[Number, tuple[str, ..
                 raise UsageError(f"the release catalogue has nothing of {text} in stream {name}")
             wanted.setdefault(name, {}).update(dict.fromkeys(versions, series or minor.series))
     return wanted
+
+
+def _restamp(options: argparse.Namespace) -> dict[str, Any]:
+    updated = datetime.now(UTC) - timedelta(seconds=options.age)
+    Tree(Path(options.root)).restamp(updated, signed=not options.unsigned)
+    return {"updated": updated.isoformat()}
 
 
 def _list(options: argparse.Namespace) -> dict[str, Any]:

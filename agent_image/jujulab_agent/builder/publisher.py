@@ -13,7 +13,7 @@ import os
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from jujulab_agent.builder.signing import Signer
@@ -30,6 +30,8 @@ from jujulab_core.simplestreams import (
 from jujulab_core.version import Binary
 
 LOCK_SECONDS = 120.0
+# How long the indices are to be believed: whoever replays an old one is found out by then at the latest.
+VALIDITY = timedelta(days=30)
 
 Streams = dict[str, list[Item]]
 
@@ -45,21 +47,45 @@ class Tree:
         """
         self.signer = Signer(root / ".gnupg")
         self._tools = root / "juju" / "tools"
+        self._index = self._tools / INDEX_PATH
         self._lock = root / ".publish.lock"
 
     def init(self, user_id: str) -> str:
-        """Makes the signing key on first use; returns the public key, ASCII-armoured."""
+        """Makes the signing key on first use and renews indices that will soon expire.
+
+        Returns:
+            The public key, ASCII-armoured.
+        """
         with self._locked():
             if not self.signer.has_key:
                 self.signer.make_key(user_id)
+            now = datetime.now(UTC)
+            if self._index.exists():
+                expires = parse_index(self._index.read_bytes()).expires
+                if expires is None or expires < now + VALIDITY / 2:
+                    self._write_documents(self.published(), now)
             return self.signer.public_key()
+
+    def restamp(self, updated: datetime, *, signed: bool = True) -> None:
+        """Writes the indices anew, offering the same.
+
+        Args:
+            updated: The time that they carry; one in the past makes them look like old ones.
+            signed: Whether signed ones are there as well.
+
+        Raises:
+            JujulabError: There is no signing key.
+        """
+        with self._locked():
+            self._need_key()
+            self._write_documents(self.published(), updated, signed=signed)
 
     def published(self) -> Streams:
         """What each stream offers."""
         streams: Streams = {}
-        if not (self._tools / INDEX_PATH).exists():
+        if not self._index.exists():
             return streams
-        for entry in parse_index((self._tools / INDEX_PATH).read_bytes()).entries:
+        for entry in parse_index(self._index.read_bytes()).entries:
             items = parse_products((self._tools / entry.path).read_bytes(), entry.content_id)
             streams.setdefault(entry.stream, []).extend(items)
         return streams
@@ -85,8 +111,7 @@ class Tree:
             path = item_path(stream, binary)
             new[path] = Item(binary, path, len(content), hashlib.sha256(content).hexdigest())
         with self._locked():
-            if not self.signer.has_key:
-                raise JujulabError("the streams have no signing key", next_step="run jujulab-publish init --url URL")
+            self._need_key()
             streams = self.published()
             for items in streams.values():
                 items[:] = [new.get(item.path, item) for item in items]
@@ -97,14 +122,21 @@ class Tree:
             self._write_documents(streams, updated)
         return list(new.values())
 
-    def _write_documents(self, streams: Streams, updated: datetime) -> None:
-        texts = documents(streams, updated)
+    def _need_key(self) -> None:
+        if not self.signer.has_key:
+            raise JujulabError("the streams have no signing key", next_step="run jujulab-publish init --url URL")
+
+    def _write_documents(self, streams: Streams, updated: datetime, *, signed: bool = True) -> None:
+        texts = documents(streams, updated, updated + VALIDITY)
         # Indices last: they must not name what is not there yet.
         for path in sorted(texts, key=lambda path: (path in INDEX_PATHS, path)):
             signed_path = path.removesuffix(".json") + ".sjson"
-            # A signed index leads to signed products.
-            signed = texts[path].replace('.json"', '.sjson"') if path in INDEX_PATHS else texts[path]
-            self._write(signed_path, self.signer.clear_sign(signed).encode())
+            if signed:
+                # A signed index leads to signed products.
+                text = texts[path].replace('.json"', '.sjson"') if path in INDEX_PATHS else texts[path]
+                self._write(signed_path, self.signer.clear_sign(text).encode())
+            else:
+                (self._tools / signed_path).unlink(missing_ok=True)
             self._write(path, texts[path].encode())
 
     def _write(self, path: str, content: bytes) -> None:

@@ -1,16 +1,19 @@
 """Imports every facade, which registers it."""
 
 from jujulab_controller.facades import (
+    access,
     agent_machine,
     agent_unit,
     agent_upgrader,
     application,
+    backups,
     block,
     client,
     client_upgrade,
     cloud,
     controller,
     lab_agent,
+    lab_binaries,
     lab_orchestrator,
     lab_provisioner,
     lab_upgrades,
@@ -24,16 +27,19 @@ from jujulab_controller.facades import (
 )
 
 __all__ = [
+    "access",
     "agent_machine",
     "agent_unit",
     "agent_upgrader",
     "application",
+    "backups",
     "block",
     "client",
     "client_upgrade",
     "cloud",
     "controller",
     "lab_agent",
+    "lab_binaries",
     "lab_orchestrator",
     "lab_provisioner",
     "lab_upgrades",

@@ -10,7 +10,7 @@ from jujulab_controller.errors import bad_request
 from jujulab_controller.facades.bulk import each
 from jujulab_controller.facades.machine_manager import add_machines
 from jujulab_controller.facades.model_config import get_constraints, set_constraints
-from jujulab_controller.model_info import info
+from jujulab_controller.model_info import info_for
 from jujulab_controller.rpc.call import Call, number, text
 from jujulab_controller.rpc.registry import Where, facade
 from jujulab_controller.state import agents, snapshot
@@ -60,7 +60,8 @@ async def agent_version(call: Call) -> dict[str, Any]:
 async def model_info(call: Call) -> dict[str, Any]:
     """What ``ModelManager.ModelInfo`` says of the connection's model."""
     services = call.services
-    return await services.store.read(lambda db: info(db, call.model, services.is_lost(call.model)))
+    name = call.identity.name
+    return await services.store.read(lambda db: info_for(db, name, call.model, services.is_lost(call.model)))
 
 
 @client.method("StatusHistory", Access.READ)

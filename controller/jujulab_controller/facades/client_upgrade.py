@@ -56,6 +56,7 @@ async def set_model_agent_version(call: Call) -> dict[str, Any]:
         force=call.flag("force") or call.flag("ignore-agent-versions"),
         stream=call.text("agent-stream"),
         options=options,
+        ignore_missing=call.flag("ignore-missing-binaries"),
     )
     return {}
 

@@ -7,16 +7,21 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from jujulab_controller import controller_config
 from jujulab_controller.auth import Access
 from jujulab_controller.config import effective
+from jujulab_controller.errors import permission_denied
 from jujulab_controller.facades.bulk import each
 from jujulab_controller.model_info import reference
 from jujulab_controller.rpc.call import Call, entity
 from jujulab_controller.rpc.registry import Where, facade
-from jujulab_controller.state import models
+from jujulab_controller.state import models, users
 from jujulab_core.layout import API_PORT
 
 controller = facade("Controller", Where.CONTROLLER)
+
+# What of the controller model's settings a model's admin may know; proxies, say, are none of his business.
+SHOWN_TO_ADMINS = ("agent-stream", "agent-version", "name", "type", "uuid")
 
 
 @controller.method("ControllerVersion")
@@ -26,11 +31,11 @@ async def controller_version(call: Call) -> dict[str, Any]:
 
 
 @controller.method("ControllerConfig")
-async def controller_config(call: Call) -> dict[str, Any]:
+async def get_config(call: Call) -> dict[str, Any]:
     """The controller's own settings."""
     mine = await call.services.store.read(models.the_controller)
     return {
-        "config": json.loads(mine.config)
+        "config": controller_config.effective(mine)
         | {
             "controller-uuid": mine.uuid,
             "controller-name": mine.name,
@@ -42,13 +47,25 @@ async def controller_config(call: Call) -> dict[str, Any]:
     }
 
 
-@controller.method("ModelConfig", Access.SUPERUSER)
+@controller.method("ModelConfig")
 async def controller_model_config(call: Call) -> dict[str, Any]:
-    """The controller model's settings (the Juju upgrade specification, section C.1, step 2)."""
-    model, mine = await call.services.store.read(
-        lambda db: (models.get(db, call.services.controller_model), models.the_controller(db))
-    )
-    return {"config": effective(model, mine)}
+    """The controller model's settings (the Juju upgrade specification, section C.1, step 2).
+
+    Every client up to 2.8.6 reads them before it upgrades any model, and ends where it may not. Juju shows them to
+    superusers only. Here whoever administers a model sees what a client needs of them, and so may upgrade that
+    model with any client, as Juju's manual says.
+    """
+    name = call.identity.name
+
+    def read(db: Connection) -> dict[str, dict[str, Any]]:
+        settings = effective(models.get(db, call.services.controller_model), models.the_controller(db))
+        if users.controller_access(db, name) is Access.SUPERUSER:
+            return settings
+        if users.administers_any(db, name):
+            return {key: settings[key] for key in SHOWN_TO_ADMINS}
+        raise permission_denied()
+
+    return {"config": await call.services.store.read(read)}
 
 
 @controller.method("AllModels", Access.SUPERUSER)

@@ -14,6 +14,7 @@ from jujulab_controller.rpc.registry import Where, facade
 from jujulab_controller.services import LAB_ENDPOINT
 from jujulab_controller.state import agents, binaries, machines, models
 from jujulab_controller.state.store import Tx
+from jujulab_controller.streams import download_config
 from jujulab_controller.upgrade_view import describe
 from jujulab_controller.watchers import NotifyWatcher
 from jujulab_core.errors import RpcError
@@ -114,7 +115,8 @@ async def list_binaries(call: Call) -> dict[str, Any]:
     rows = await call.services.store.read(binaries.every)
     error, offers = "", []
     try:
-        offers = await call.services.internet.offers(fresh=True)
+        config = await call.services.store.read(lambda db: download_config(db, call.services.controller_model))
+        offers = await call.services.internet.offers(config, fresh=True)
     except NoMetadataError as lost:
         error = str(lost)
     return {

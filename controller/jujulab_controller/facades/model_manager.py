@@ -11,7 +11,7 @@ from jujulab_controller import config
 from jujulab_controller.auth import Access
 from jujulab_controller.errors import bad_request, permission_denied
 from jujulab_controller.facades.bulk import each
-from jujulab_controller.model_info import info, reference, summary
+from jujulab_controller.model_info import info, info_for, reference, summary
 from jujulab_controller.rpc.call import Call, entity, text
 from jujulab_controller.rpc.registry import Where, facade
 from jujulab_controller.state import applications, machines, models, users
@@ -64,7 +64,7 @@ async def model_info(call: Call) -> dict[str, Any]:
 
         def read(db: Connection) -> dict[str, Any]:
             _need(db, call, uuid, Access.READ)
-            return info(db, uuid, lost)
+            return info_for(db, call.identity.name, uuid, lost)
 
         return {"result": await call.services.store.read(read)}
 

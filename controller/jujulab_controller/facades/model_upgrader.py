@@ -29,6 +29,7 @@ async def upgrade_model(call: Call) -> dict[str, Any]:
         request,
         stream=call.text("agent-stream"),
         options=upgrade_requests.rollout_options(call.params),
+        ignore_missing=call.flag("ignore-missing-binaries"),
     )
 
 

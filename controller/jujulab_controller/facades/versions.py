@@ -28,6 +28,7 @@ _TABLE: dict[str, tuple[tuple[str, str], ...]] = {
         ("3.6.0", "15-22"),
         ("4.0.0", "19-22"),
     ),
+    "Backups": (("0.0.0", "1-2"), ("2.9.33", "1-3"), ("3.0.0", "3")),
     "Block": (("0.0.0", "2"),),
     "Client": (
         ("0.0.0", "1-2"),
@@ -58,6 +59,8 @@ _TABLE: dict[str, tuple[tuple[str, str], ...]] = {
     ),
     "Deployer": _EVER,
     "LabAgent": _EVER,
+    "LabBinaries": _EVER,
+    "LabBackups": _EVER,
     "LabOrchestrator": _EVER,
     "LabProvisioner": _EVER,
     "LabUpgrades": _EVER,

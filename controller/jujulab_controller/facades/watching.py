@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from jujulab_controller.access import while_allowed
 from jujulab_controller.auth import Access
 from jujulab_controller.rpc.call import Call
 from jujulab_controller.rpc.registry import Facade, Where, Who, facade
@@ -26,9 +27,15 @@ async def _stop(call: Call) -> dict[str, Any]:
     return {}
 
 
+async def _next_while_allowed(call: Call) -> dict[str, Any]:
+    """The same, for what tells of a model: who may not read it any more gets nothing of it."""
+    watcher = call.session.watcher(call.id)
+    return await while_allowed(call.services, call.identity.name, call.model, Access.READ, watcher.next())
+
+
 def _watcher(name: str, where: Where, who: Who, access: Access) -> Facade:
     made = facade(name, where, who)
-    made.method("Next", access)(_next)
+    made.method("Next", access)(_next if access is Access.LOGIN else _next_while_allowed)
     made.method("Stop", access)(_stop)
     return made
 

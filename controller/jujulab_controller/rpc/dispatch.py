@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 
 from jujulab_controller import errors
 from jujulab_controller.auth import Access
+from jujulab_controller.backups import RESTORING
 from jujulab_controller.facades.versions import offered
 from jujulab_controller.hub import WatcherStoppedError
 from jujulab_controller.login import log_in
@@ -52,6 +53,8 @@ async def answer(services: Services, session: Session, request: frames.Request) 
 async def _run(services: Services, session: Session, request: frames.Request) -> dict[str, Any]:
     have = await services.store.read(lambda db: _access(db, session))
     is_login = request.facade == "Admin" and request.method == "Login"
+    if services.backups.restoring:
+        raise RpcError(RESTORING)
     if not session.is_logged_in:
         if is_login:
             return await log_in(services, session, request.params)

@@ -25,13 +25,15 @@ class Nextable(Protocol):
 class Session:
     """One connection's state."""
 
-    def __init__(self, model_uuid: str | None) -> None:
+    def __init__(self, model_uuid: str | None, remote: str = "") -> None:
         """Begins without a login.
 
         Args:
             model_uuid: The model of a model connection, None on a controller connection.
+            remote: The client's address.
         """
         self.model_uuid = model_uuid
+        self.remote = remote
         self._identity: Identity | None = None
         self._watchers: dict[str, Nextable] = {}
         self._last_watcher = 0

@@ -65,6 +65,8 @@ users = _table(
     _text("created"),
     Column("last_connection", Text),
     _number("disabled"),
+    _text("secret_hash"),
+    _number("removed"),
 )
 
 models = _table(
@@ -199,6 +201,12 @@ binaries = _table(
     _number("size"),
     _text("source"),
     _text("stored"),
+)
+
+metadata_seen = _table(
+    "metadata_seen",
+    _text("url", key=True),
+    _text("updated"),
 )
 
 upgrades = _table(

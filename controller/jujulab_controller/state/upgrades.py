@@ -32,7 +32,7 @@ PHASES = (
     "stranded",
     "skipped",
 )
-_LEASE = "upgrades"
+LEASE = "upgrades"
 
 
 def get(db: Connection, upgrade_id: int) -> Row[Any]:
@@ -187,12 +187,12 @@ def claim(tx: Tx, holder: str, ttl: float, now: datetime | None = None) -> dict[
         ``granted``, ``token``, ``holder``, ``expires``.
     """
     now = now or datetime.now(UTC)
-    lease = tx.db.execute(select(leases).where(leases.c.name == _LEASE)).one_or_none()
+    lease = tx.db.execute(select(leases).where(leases.c.name == LEASE)).one_or_none()
     expires = clock.stamp(now + timedelta(seconds=ttl))
     if lease is not None and lease.holder != holder and clock.parse(lease.expires) > now:
         return {"granted": False, "token": lease.token, "holder": lease.holder, "expires": lease.expires}
     token = (lease.token if lease else 0) + (lease is None or lease.holder != holder)
-    tx.put(leases, {"name": _LEASE}, {"holder": holder, "token": token, "expires": expires})
+    tx.put(leases, {"name": LEASE}, {"holder": holder, "token": token, "expires": expires})
     return {"granted": True, "token": token, "holder": holder, "expires": expires}
 
 
@@ -202,6 +202,6 @@ def check_token(db: Connection, token: int) -> None:
     Raises:
         RpcError: ``lease is held by another``.
     """
-    lease = db.execute(select(leases).where(leases.c.name == _LEASE)).one_or_none()
+    lease = db.execute(select(leases).where(leases.c.name == LEASE)).one_or_none()
     if lease is None or lease.token != token:
         raise RpcError("lease is held by another", "leadership claim denied")

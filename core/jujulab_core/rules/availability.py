@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 
-from jujulab_core.version import Binary, Number
+from jujulab_core.version import Binary, Number, binary_series
 
 NO_BINARIES = "no agent binaries available"
 NO_MATCHING_BINARIES = "no matching agent binaries available"
@@ -82,3 +82,37 @@ def find(
 def of_major(major: int, minor: int = -1) -> Callable[[Binary], bool]:
     """Matches the binaries of a major version, and of one minor version unless that is -1."""
     return lambda binary: binary.number.major == major and minor in (-1, binary.number.minor)
+
+
+def uncovered(
+    machines: Mapping[str, tuple[str, str]], target: Number, available: Collection[Binary]
+) -> dict[Binary, tuple[str, ...]]:
+    """The binaries that an upgrade needs and nobody has, each with the ids of the machines that need it.
+
+    Juju does not look: a version counts as available if any series or arch of it is (section C.4), and the agent of a
+    machine of another one then tries for ever. This check is ours.
+
+    Args:
+        machines: Series and arch by machine id.
+        target: Where the model shall go.
+        available: What storage and streams have.
+    """
+    there = set(available)
+    missing: dict[Binary, list[str]] = {}
+    for machine, (series, arch) in machines.items():
+        binary = Binary(target, binary_series(target, series), arch)
+        if binary not in there:
+            missing.setdefault(binary, []).append(machine)
+    return {binary: tuple(ids) for binary, ids in missing.items()}
+
+
+def missing_text(missing: Mapping[Binary, Collection[str]]) -> str:
+    """The one sentence that refuses an upgrade for which binaries are missing."""
+    parts = [
+        f"{binary} for machine{'s' * (len(ids) > 1)} {', '.join(ids)}"
+        for binary, ids in sorted(missing.items(), key=lambda entry: str(entry[0]))
+    ]
+    return (
+        f"no agent binaries available of {'; '.join(parts)}: these agents could never be upgraded; publish or sync the "
+        "binaries first, or give --ignore-missing-binaries to start as Juju would"
+    )

@@ -52,8 +52,9 @@ def change_refusal(facts: Facts) -> Refusal | None:
 
     The controller model is a controller superuser's alone (section E.4).
     """
-    writes = facts.model_access in ("write", "admin") and not facts.model.is_controller
-    if not facts.superuser and not writes:
+    levels = ("admin",) if facts.only_admins_upgrade else ("write", "admin")
+    allowed = facts.model_access in levels and not facts.model.is_controller
+    if not facts.superuser and not allowed:
         return DENIED
     if facts.block is not None:
         return Refusal(facts.block or "the operation has been blocked", BLOCKED, "D.2 row 3: block all")

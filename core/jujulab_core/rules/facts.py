@@ -95,6 +95,8 @@ class Facts:
         controller: The version that the controller runs.
         superuser: Whether the user has ``superuser`` on the controller.
         model_access: The user's access to the model, empty for none.
+        only_admins_upgrade: Whether upgrading a hosted model takes ``admin`` on it, as Juju's manual says; Juju's code
+            is content with ``write`` (section E.4).
         upgrade_mode: Whether the API is in upgrade mode (the controller has not finished its own upgrade).
         block: The message of a block ``all`` on the model, empty if none was given; None without a block.
         agents: By tag of each machine and unit agent of the model the version it last reported, None for never.
@@ -111,6 +113,7 @@ class Facts:
     controller: Number
     superuser: bool = True
     model_access: ModelAccess = ""
+    only_admins_upgrade: bool = False
     upgrade_mode: bool = False
     block: str | None = None
     agents: Mapping[str, Number | None] = field(default_factory=lambda: MappingProxyType({}))

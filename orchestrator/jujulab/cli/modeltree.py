@@ -75,7 +75,7 @@ def detailed(wire: Wire, controller: str, times: TimeForm, now: datetime) -> dic
     machines = {
         machine["id"]: filled(
             {
-                "cores": (machine.get("hardware") or {}).get("cores"),
+                "cores": (machine.get("hardware") or {}).get("cores") or 0,
                 "instance-id": machine.get("instance-id"),
                 "message": machine.get("message"),
             }

@@ -44,10 +44,11 @@ class Progress:
         Args:
             text: The state in a few words.
             done: Parts that are finished.
-            total: All parts; 0 where there is nothing to count.
+            total: All parts; 0 where there is nothing to count, and the bar stays where it was.
         """
         if self._live is not None:
-            self._live.update(self._task, detail=text, completed=done, total=total or None)
+            counted = {"completed": done, "total": total} if total else {}
+            self._live.update(self._task, detail=text, **counted)
         elif not self._quiet:
             line = f"{self._title}: {f'[{done}/{total}] ' if total else ''}{text}"
             if line != self._last:

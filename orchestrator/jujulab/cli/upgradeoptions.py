@@ -19,6 +19,11 @@ _OPTIONS = (
     click.option(
         "--ignore-agent-versions", is_flag=True, help="Do not ask that all agents are at the model's version."
     ),
+    click.option(
+        "--ignore-missing-binaries",
+        is_flag=True,
+        help="Start even if some machines can never get a binary, as Juju does.",
+    ),
     click.option("--reset-previous-upgrade", is_flag=True, help="Clear the record of an upgrade that got stuck."),
     click.option("-y", "--yes", is_flag=True, help="Do not ask for confirmation."),
     click.option(
@@ -45,7 +50,7 @@ def upgrade_options(function: F) -> F:
 
 
 def rollout(given: Mapping[str, Any]) -> dict[str, Any]:
-    """The rollout's part of a request; empty for Juju's own way.
+    """Our part of a request; empty for Juju's own way.
 
     Raises:
         UsageError: A value is not what it should be.
@@ -61,4 +66,5 @@ def rollout(given: Mapping[str, Any]) -> dict[str, Any]:
         "no-rollback": given["no_rollback"],
     }
     Options.from_wire(wire)
-    return {"rollout": wire} if any(wire.values()) else {}
+    ours: dict[str, Any] = {"rollout": wire} if any(wire.values()) else {}
+    return ours | ({"ignore-missing-binaries": True} if given["ignore_missing_binaries"] else {})

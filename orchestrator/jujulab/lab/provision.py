@@ -13,7 +13,7 @@ from pathlib import Path
 from docker.models.containers import Container
 
 from jujulab import host, images
-from jujulab.lab import machines, names, pki, secrets
+from jujulab.lab import machines, names, pki, restore, secrets
 from jujulab.lab.engine import Engine, in_parallel
 from jujulab.store import Store
 from jujulab_core.errors import JujulabError
@@ -65,6 +65,7 @@ class _Provisioner:
         self._known_hosts = directory / "ssh" / "known_hosts"
 
     def run(self) -> None:
+        restore.refuse_while_awaited(Store.default(), self._lab)
         wanted = self._client.call("LabProvisioner", "Pending")
         present = {
             (container.labels.get(names.LABEL_MODEL), container.labels.get(names.LABEL_MACHINE)): container

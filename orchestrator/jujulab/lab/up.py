@@ -13,7 +13,7 @@ from contextlib import closing
 from docker.models.containers import Container
 
 from jujulab import host, images
-from jujulab.lab import machines, names, provision, publish, secrets
+from jujulab.lab import machines, names, provision, publish, restore, secrets
 from jujulab.lab.engine import ContainerSpec, Engine, File
 from jujulab.lab.fill import fill_model
 from jujulab.lab.labfile import DEFAULT_SERIES, LabSpec
@@ -55,6 +55,8 @@ class _Up:
         self._report = report
         self._deadline = deadline
         self._store = Store.default()
+        # What a new controller gets; port 0 is any that is free.
+        self._version, self._port = spec.agent_version, spec.api_port
 
     def run(self) -> None:
         spec = self._spec
@@ -65,6 +67,7 @@ class _Up:
         self._secrets = secrets.load_or_make(self._store.lab_dir(spec.name), spec.name)
         self._engine.ensure_network(spec.name, names.network(spec.name))
         self._engine.ensure_network(spec.name, names.internet(spec.name), internal=True)
+        self._replace_lost()
         streams = self._streams()
         published = self._publish(streams)
         port = self._controller(published)
@@ -72,6 +75,7 @@ class _Up:
         with closing(self._connect(endpoint)) as client:
             self._register(client, endpoint)
             self._orchestrator()
+            restore.refuse_while_awaited(self._store, spec.name)
             models = self._models(client)
             for model in spec.models:
                 with closing(self._connect(endpoint, models[model.name])) as connection:
@@ -91,6 +95,15 @@ class _Up:
                 )
             if lab != spec.name and controller == spec.controller:
                 raise UsageError(f'the controller name "{controller}" is taken by lab "{lab}"')
+
+    def _replace_lost(self) -> None:
+        lost = restore.lost_controller(self._engine, self._store, self._spec)
+        if lost is None:
+            return
+        self._report(f"the controller's container is gone, {lost.machines} machines are left: making a new one")
+        restore.expect(self._store, self._spec.name)
+        # As the old one was: what clients and agents know of it stays true, and a backup of it fits.
+        self._version, self._port = lost.version, lost.port
 
     def _streams(self) -> Container:
         lab, cert = self._spec.name, self._secrets.streams_cert
@@ -125,8 +138,13 @@ class _Up:
             if missing:
                 self._report(f"publishing {', '.join(map(str, missing))} in stream {stream}")
                 publish.publish(self._engine, spec.name, missing, stream=stream, series=series, arches=(arch,))
-        wanted = str(Binary(spec.agent_version, binary_series(spec.agent_version, DEFAULT_SERIES), arch))
-        found = next(entry for entry in publish.offered(self._engine, spec.name) if entry["binary"] == wanted)
+        wanted = str(Binary(self._version, binary_series(self._version, DEFAULT_SERIES), arch))
+        found = next((e for e in publish.offered(self._engine, spec.name) if e["binary"] == wanted), None)
+        if found is None:
+            raise JujulabError(
+                f"the lab's internet does not offer {wanted}, which the controller ran",
+                next_step=f"publish it with 'jujulab publish {self._version}' and run this again",
+            )
         return {**found, "public-key": public_key["public-key"]}
 
     def _controller(self, published: dict[str, str]) -> int:
@@ -136,7 +154,7 @@ class _Up:
         if found is not None and found.status != "created":
             return api_port(self._engine.ensure_started(self._controller_spec(published, api_port(found))))
         port = self._free_port()
-        self._report(f'starting the controller "{spec.controller}" {spec.agent_version}')
+        self._report(f'starting the controller "{spec.controller}" {self._version}')
         instance = names.instance_id(self._secrets.controller_model_uuid, "0")
         known_hosts = self._store.lab_dir(spec.name) / "ssh" / "known_hosts"
         provision.pin_host_keys(known_hosts, {instance: self._secrets.controller_host_key.public})
@@ -203,7 +221,7 @@ class _Up:
             "host-key": " ".join(made.controller_host_key.public.split()[:2]),
             "series": DEFAULT_SERIES,
             "arch": machines.host_arch(),
-            "agent-version": str(spec.agent_version),
+            "agent-version": str(self._version),
             "agent-stream": "released",
             "api-endpoints": [f"127.0.0.1:{port}"],
             "streams-url": STREAMS_URL,
@@ -212,7 +230,7 @@ class _Up:
         }
 
     def _free_port(self) -> int:
-        wanted = self._spec.api_port
+        wanted = self._port
         for port in [wanted] if wanted else range(API_PORT, API_PORT + 200):
             with closing(socket.socket()) as probe:
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -1,0 +1,1 @@
+"""Faults: what is broken in a lab on purpose, and its mending."""

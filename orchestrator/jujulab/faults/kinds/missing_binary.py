@@ -1,0 +1,19 @@
+"""``missing-binary``: the metadata lists a tarball that is not there."""
+
+from __future__ import annotations
+
+from jujulab.faults.model import Keep, Kind, Record, Scene
+from jujulab.faults.published import hide, unhide
+
+
+def _inject(scene: Scene, record: Record, keep: Keep) -> None:
+    hide(scene, record, keep)
+
+
+KIND = Kind(
+    "missing-binary",
+    "A tarball that the internet lists is not there.",
+    _inject,
+    unhide,
+    targets="a version such as 2.6.10, or a binary such as 2.6.10-bionic-amd64",
+)

@@ -1,0 +1,70 @@
+"""Published agent binaries as faults hit them: found by version, changed, and put back if still as we left them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import PurePosixPath
+from typing import Any
+
+from docker.models.containers import Container
+
+from jujulab.faults.files import read_file, write_file
+from jujulab.faults.model import Json, Keep, Record, Scene
+from jujulab.lab import names, publish
+from jujulab_core.errors import JujulabError
+
+ROOT = PurePosixPath("/srv/streams/juju/tools")
+_KEPT = PurePosixPath("/var/lib/jujulab/fault-files")
+
+
+def change(scene: Scene, record: Record, keep: Keep, how: Callable[[bytes], bytes]) -> None:
+    """Changes the tarballs that the targets name; each original is kept first.
+
+    Raises:
+        JujulabError: The internet offers no such binary.
+    """
+    container = _container(scene)
+    state: Json = {"files": []}
+    for path in _paths(scene, record.targets):
+        good = read_file(container, ROOT / path)
+        bad = how(good)
+        copy = _KEPT / str(record.id) / path
+        write_file(container, copy, good)
+        state["files"].append({"path": path, "copy": str(copy), "bad": hashlib.sha256(bad).hexdigest()})
+        keep(state)
+        write_file(container, ROOT / path, bad)
+
+
+def restore(scene: Scene, record: Record) -> None:
+    """Puts the originals back, but not over what was published since."""
+    container = _container(scene)
+    for file in record.state.get("files", ()):
+        path, copy = ROOT / file["path"], PurePosixPath(file["copy"])
+        if hashlib.sha256(read_file(container, path)).hexdigest() == file["bad"]:
+            write_file(container, path, read_file(container, copy))
+        write_file(container, copy, b"")
+
+
+def _container(scene: Scene) -> Container:
+    container = scene.engine.find(scene.name(names.STREAMS))
+    if container is None:
+        raise JujulabError(f'lab "{scene.lab}" has no internet', next_step="make it with `jujulab up`")
+    return container
+
+
+def _paths(scene: Scene, targets: tuple[str, ...]) -> list[str]:
+    offered = publish.offered(scene.engine, scene.lab)
+    paths: dict[str, None] = {}
+    for target in targets:
+        found = [entry for entry in offered if _is(entry, target)]
+        if not found:
+            raise JujulabError(f"the internet does not offer {target}", next_step="see what it does with `jujulab streams`")
+        paths |= dict.fromkeys(str(entry["path"]) for entry in found)
+    return list(paths)
+
+
+def _is(entry: dict[str, Any], target: str) -> bool:
+    # 2.6.10 means all of its binaries, 2.6.10-bionic-amd64 the one.
+    binary = str(entry["binary"])
+    return target in (binary, binary.rsplit("-", 2)[0])

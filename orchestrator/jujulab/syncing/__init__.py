@@ -1,0 +1,1 @@
+"""Copying agent binaries from a source to a controller or to a directory."""
