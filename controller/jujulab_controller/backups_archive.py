@@ -130,11 +130,16 @@ def read_metadata(archive: Path) -> Metadata:
     raise not_a_backup(f"it has no {_METADATA}")
 
 
-def unpack(archive: Path, directory: Path) -> Metadata:
+def unpack(archive: Path, directory: Path, limit: int) -> Metadata:
     """Unpacks an archive into a directory: ``controller.db``, ``blobs/SHA256``, ``tools/BINARY/...``.
 
     Of ``root.tar`` only the agents' binaries are taken. The rest is there for repairs by hand: the machine that
     is restored into has such files of its own.
+
+    Args:
+        archive: The archive.
+        directory: An empty directory.
+        limit: How many bytes it may unpack to.
 
     Raises:
         RpcError: It is no backup, or holds what a backup does not; the message says what.
@@ -143,7 +148,7 @@ def unpack(archive: Path, directory: Path) -> Metadata:
     for name in (BLOBS, TOOLS):
         (directory / name).mkdir()
     with _reading(archive) as tar:
-        for member in _plain(tar):
+        for member in _plain(tar, min(limit, MAX_UNPACKED_BYTES)):
             if member.name == _METADATA:
                 metadata = _metadata(tar, member)
             elif member.name == f"{_DUMP}/{DATABASE}":
@@ -224,7 +229,7 @@ def _reading(archive: Path, mode: str = "r:gz") -> Iterator[tarfile.TarFile]:
         raise not_a_backup(str(error)) from error
 
 
-def _plain(tar: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
+def _plain(tar: tarfile.TarFile, limit: int) -> Iterator[tarfile.TarInfo]:
     """The members; raises at the first that is not a plain file or a directory, is there twice, or is too much."""
     seen: set[str] = set()
     total = 0
@@ -237,8 +242,8 @@ def _plain(tar: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
             raise not_a_backup(f'"{member.name}" is there twice')
         seen.add(member.name)
         total += member.size
-        if total > MAX_UNPACKED_BYTES or len(seen) > _MAX_MEMBERS:
-            raise not_a_backup(f"it unpacks to more than {MAX_UNPACKED_BYTES} bytes or {_MAX_MEMBERS} files")
+        if total > limit or len(seen) > _MAX_MEMBERS:
+            raise not_a_backup(f"it unpacks to more than {limit} bytes or {_MAX_MEMBERS} files")
         yield member
 
 
@@ -270,7 +275,8 @@ def _unpack_tools(root: Path, target: Path) -> None:
     with _reading(root, "r:") as tar:
         for member in tar:
             match = _TOOL_RE.fullmatch(member.name)
-            if match is None or not member.isfile() or not _is_binary(match["binary"]):
+            # A sparse file would be larger than the archive that holds it.
+            if match is None or not member.isfile() or member.issparse() or not _is_binary(match["binary"]):
                 continue
             directory = target / match["binary"]
             directory.mkdir(mode=0o755, exist_ok=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -95,8 +96,9 @@ async def _wanted(request: web.Request) -> str:
 
 
 async def _pieces(archive: Path) -> AsyncIterator[bytes]:
+    loop = asyncio.get_running_loop()
     with archive.open("rb") as file:
-        while piece := file.read(_PIECE):
+        while piece := await loop.run_in_executor(None, file.read, _PIECE):
             yield piece
 
 

@@ -20,6 +20,7 @@ from jujulab_controller.backups import Here, Metadata, not_a_backup, restore_ref
 from jujulab_controller.backups_archive import BLOBS, DATABASE, TOOLS, sync, sync_tree, unpack
 from jujulab_controller.state.upgrades import LEASE
 from jujulab_core.errors import RpcError
+from jujulab_core.layout import MIN_FREE_BYTES
 
 _DIRECTORY, _READY, _RECORD = "restore", "ready", "restored.json"
 
@@ -34,7 +35,8 @@ def prepare(archive: Path, data_dir: Path, backup_id: str, here: Here) -> Metada
     directory.mkdir(mode=0o700, exist_ok=True)
     work = Path(tempfile.mkdtemp(prefix="unpacking-", dir=directory))
     try:
-        metadata = unpack(archive, work)
+        # The binaries of root.tar are there twice for a moment.
+        metadata = unpack(archive, work, (shutil.disk_usage(work).free - MIN_FREE_BYTES) // 2)
         uuid, schema = _examine(work / DATABASE)
         refusal = restore_refusal(metadata, uuid, schema, here)
         if refusal:

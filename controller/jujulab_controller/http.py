@@ -68,7 +68,7 @@ class Http:
             web.post(f"{model}/tools", self.post_tools),
             web.post("/register", self.register),
             web.get("/health", self.health),
-            web.get(f"{model}/backups", backups.get),
+            web.get(f"{model}/backups", backups.get, allow_head=False),
             web.put(f"{model}/backups", backups.put),
         ]
 

@@ -43,7 +43,7 @@ class Patience:
 
 
 # A products file of megabytes has to come through a line that is meant to be slow.
-METADATA_PATIENCE = Patience(total=300.0)
+METADATA_PATIENCE = Patience(window=10.0, total=300.0)
 BINARY_PATIENCE = Patience()
 
 
@@ -55,7 +55,7 @@ class Transfer:
         if ca_cert:
             context.load_verify_locations(cadata=ca_cert)
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(ssl=context, limit_per_host=8),
+            connector=aiohttp.TCPConnector(ssl=context, limit_per_host=8, keepalive_timeout=2.0),
             auto_decompress=False,
             headers={"Accept-Encoding": "identity"},
         )
@@ -106,13 +106,14 @@ class Transfer:
                         f"size mismatch for {url}: it has {response.content_length} bytes, at most {limit} are expected"
                     )
                 yield _watched(response, url, patience, limit)
-        except aiohttp.ClientError as error:
-            raise UnreachableError(f"cannot read {url}{through}: {error or type(error).__name__}") from error
+        # Some of the client's errors are both.
         except TimeoutError as error:
             raise UnreachableError(
                 f"cannot read {url}{through}: too slow, it had not ended after {patience.total:g} s or brought nothing "
                 f"for {patience.window:g} s"
             ) from error
+        except aiohttp.ClientError as error:
+            raise UnreachableError(f"cannot read {url}{through}: {error or type(error).__name__}") from error
 
 
 async def _watched(response: aiohttp.ClientResponse, url: str, patience: Patience, limit: int) -> AsyncIterator[bytes]:

@@ -55,7 +55,13 @@ def members(
                 content = archive.extractfile(member)
                 if content is not None:
                     yield member, content
-    except (tarfile.TarError, zlib.error, EOFError, gzip.BadGzipFile) as error:
+    except VerificationError:
+        raise
+    # The last four come out of tarfile for headers that are damaged with care.
+    except (
+        *(tarfile.TarError, zlib.error, EOFError, gzip.BadGzipFile),
+        *(ValueError, OverflowError, LookupError, RecursionError),
+    ) as error:
         raise VerificationError(f"it is not a gzipped tar archive: {error}") from error
     if JUJUD not in names:
         raise VerificationError('no file "jujud" in agent binary archive')

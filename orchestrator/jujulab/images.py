@@ -128,7 +128,7 @@ class _Builder:
             return
         arguments = {} if recipe.parent else {"FROM": rootfs.ensure(self._client, self._progress)}
         if pins:
-            self._progress(f"image {name}: collecting {len(pins)} Python packages")
+            self._progress(f"{_title(name)}: collecting {len(pins)} Python packages")
             machine = str(self._client.info()["Architecture"])
             collected = wheels.collect(pins, self._root / "build" / "wheels" / machine, machine)
             sources += [Input(f"wheels/{path}", data) for path, data in wheels.unpack(collected)]
@@ -149,7 +149,7 @@ class _Builder:
             return None
 
     def _build(self, name: str, digest: str, arguments: dict[str, str], inputs: list[Input]) -> None:
-        where = f"image {name} ({IMAGES.index(name) + 1} of {len(IMAGES)})"
+        where = _title(name)
         self._progress(f"{where}: building")
         proxies = {key: value for key, value in os.environ.items() if key.lower() in PROXY_VARIABLES}
         with SpooledTemporaryFile(max_size=64 * 1024 * 1024) as context:
@@ -227,12 +227,19 @@ def write_context(to: IO[bytes], inputs: list[Input]) -> None:
             archive.addfile(entry, io.BytesIO(item.data))
 
 
+def _title(name: str) -> str:
+    return f"image {name} ({IMAGES.index(name) + 1} of {len(IMAGES)})"
+
+
 def main() -> int:
     """``python -m jujulab.images``: builds what is missing or stale."""
+    from jujulab.cli.steps import steps
+
     try:
         client = docker.from_env(timeout=600)
         try:
-            ensure_images(client, progress=lambda line: print(line, file=sys.stderr))  # noqa: T201
+            with steps() as report:
+                ensure_images(client, progress=report)
         finally:
             client.close()
     except DockerException:

@@ -115,7 +115,9 @@ def _exchange(
     connection.sock.settimeout(STALL_SECONDS)
     try:
         connection.request(method, f"/model/{uuid}/backups", body, headers)
+        connection.sock.settimeout(WORK_SECONDS)
         answer = connection.getresponse()
+        connection.sock.settimeout(STALL_SECONDS)
         if answer.status != 200:
             raise _refused(answer)
         yield answer

@@ -72,10 +72,18 @@ class JujuCommand(click.Command):
             UsageError: ``unrecognized args: ["foo"]``, Juju's words, for arguments that are too many.
         """
         allowed, ctx.allow_extra_args = ctx.allow_extra_args, True
-        rest = super().parse_args(ctx, args)
+        rest = super().parse_args(ctx, [word for arg in args for word in self._plain_flag(arg)])
         if rest and not allowed and not ctx.resilient_parsing:
             raise UsageError(f"unrecognized args: {json.dumps(list(rest), separators=(' ', ':'))}")
         return rest
+
+    def _plain_flag(self, arg: str) -> list[str]:
+        """Go programs also take ``--flag=true`` and ``--flag=false``."""
+        name, equals, value = arg.partition("=")
+        for option in self.params if equals and value in ("true", "false") else ():
+            if isinstance(option, click.Option) and option.is_flag and name in option.opts:
+                return [name] if value == "true" else option.secondary_opts[:1]
+        return [arg]
 
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Writes the help in Juju's order: usage, summary, options, details, examples, related commands."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import Any
 
 from jujulab.cli.backupfiles import WORK_SECONDS, upload
 from jujulab.lab import restore as lab_restore
-from jujulab.session import UNAUTHORIZED, Session
+from jujulab.session import UNAUTHORIZED, UPGRADE_IN_PROGRESS, Session
 from jujulab_core.errors import ConnectionLost, DeadlineError, JujulabError, RpcError
 from jujulab_core.waiting import Deadline, wait_for
 
@@ -32,21 +33,20 @@ def restore(session: Session, backup: str, file: Path | None) -> None:
     if not awaited and session.model().name != "controller":
         raise JujulabError(NOT_HERE)
     if file is not None:
-        backup = upload(session, _controller_model(session), file)
+        # By the client store: a controller that is stuck in its own upgrade answers no question about models.
+        backup = upload(session, session.find_model("admin/controller").uuid, file)
     before = session.client.call("LabBackups", "Restored")
-    try:
+    # Whether a connection was lost before or after is seen from what the controller says when it is back.
+    with contextlib.suppress(ConnectionLost):
         session.client.call("LabBackups", "Restore", {"id": backup}, timeout=WORK_SECONDS)
-    except ConnectionLost:
-        # Whether it had begun is seen from what the controller says when it is back.
-        pass
     _wait(session, before, backup)
     lab_restore.done(session.store, lab)
-    session.refresh_models()
-
-
-def _controller_model(session: Session) -> str:
-    models = session.client.call("Controller", "AllModels")["user-models"]
-    return next(str(entry["model"]["uuid"]) for entry in models if entry["model"]["name"] == "controller")
+    try:
+        session.refresh_models()
+    except RpcError as error:
+        # A backup from the midst of the controller's upgrade: the models are looked up when they can be.
+        if error.code != UPGRADE_IN_PROGRESS:
+            raise
 
 
 def _wait(session: Session, before: dict[str, Any], backup: str) -> None:

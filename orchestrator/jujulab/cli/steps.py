@@ -13,26 +13,40 @@ from jujulab.cli.context import talk
 
 @contextmanager
 def steps() -> Iterator[Callable[[str], None]]:
-    """Gives a function that is told of each step as it begins; any thread may call it."""
+    """Gives a function that is told of each step as it begins; any thread may call it.
+
+    A text ``STEP: DETAIL`` is about the same step for as long as STEP is the same: the detail is shown while the step
+    is under way on a terminal, and nowhere else.
+    """
+    lock = threading.Lock()
+    current = ""
     if talk().quiet or not output.has_colour(sys.stderr):
-        yield output.info
+
+        def tell(text: str) -> None:
+            nonlocal current
+            step = text.partition(": ")[0]
+            with lock:
+                if step != current:
+                    current = step
+                    output.info(step)
+
+        yield tell
         return
     from rich.console import Console
     from rich.markup import escape
 
     console = Console(stderr=True, highlight=False)
-    lock = threading.Lock()
-    with console.status("looking around") as status:
-        last = ""
+    with console.status("looking around …") as status:
 
-        def report(text: str) -> None:
-            nonlocal last
+        def show(text: str) -> None:
+            nonlocal current
+            step = text.partition(": ")[0]
             with lock:
-                if last:
-                    console.print(f"[green]✓[/green] {escape(last)}")
-                last = text
+                if current and step != current:
+                    console.print(f"[green]✓[/green] {escape(current)}")
+                current = step
                 status.update(f"{escape(text)} …")
 
-        yield report
-        if last:
-            console.print(f"[green]✓[/green] {escape(last)}")
+        yield show
+        if current:
+            console.print(f"[green]✓[/green] {escape(current)}")

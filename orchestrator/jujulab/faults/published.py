@@ -18,8 +18,8 @@ ROOT = PurePosixPath("/srv/streams/juju/tools")
 _KEPT = PurePosixPath("/var/lib/jujulab/fault-files")
 
 
-def change(scene: Scene, record: Record, keep: Keep, how: Callable[[bytes], bytes]) -> None:
-    """Changes the tarballs that the targets name; each original is kept first.
+def change(scene: Scene, record: Record, keep: Keep, how: Callable[[bytes], bytes | None]) -> None:
+    """Changes the tarballs that the targets name, or removes those of which `how` leaves None; originals are kept.
 
     Raises:
         JujulabError: The internet offers no such binary.
@@ -31,9 +31,13 @@ def change(scene: Scene, record: Record, keep: Keep, how: Callable[[bytes], byte
         bad = how(good)
         copy = _KEPT / str(record.id) / path
         write_file(container, copy, good)
-        state["files"].append({"path": path, "copy": str(copy), "bad": hashlib.sha256(bad).hexdigest()})
+        # A file that is not there reads as an empty one.
+        state["files"].append({"path": path, "copy": str(copy), "bad": hashlib.sha256(bad or b"").hexdigest()})
         keep(state)
-        write_file(container, ROOT / path, bad)
+        if bad is None:
+            scene.engine.run_in(container, ["rm", "-f", str(ROOT / path)])
+        else:
+            write_file(container, ROOT / path, bad)
 
 
 def restore(scene: Scene, record: Record) -> None:
@@ -59,7 +63,9 @@ def _paths(scene: Scene, targets: tuple[str, ...]) -> list[str]:
     for target in targets:
         found = [entry for entry in offered if _is(entry, target)]
         if not found:
-            raise JujulabError(f"the internet does not offer {target}", next_step="see what it does with `jujulab streams`")
+            raise JujulabError(
+                f"the internet does not offer {target}", next_step="see what it does with `jujulab streams`"
+            )
         paths |= dict.fromkeys(str(entry["path"]) for entry in found)
     return list(paths)
 

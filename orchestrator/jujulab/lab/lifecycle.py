@@ -119,7 +119,7 @@ def start(engine: Engine, lab: str, timeout: float, report: Callable[[str], None
             container.start()
 
     for group in _groups(engine, lab):
-        report(f"starting {len(group)} {group[0].labels[names.LABEL_ROLE]} container{'s' * (len(group) > 1)}")
+        report(f"starting the containers: {group[0].labels[names.LABEL_ROLE]}")
         in_parallel(begin, group)
     made = secrets.load(Store.default().lab_dir(lab), lab)
     found = next(entry for entry in labs(engine) if entry.name == lab)
@@ -127,7 +127,7 @@ def start(engine: Engine, lab: str, timeout: float, report: Callable[[str], None
         models = client.call("ModelManager", "ListModels", {"tag": "user-admin"})["user-models"]
     for entry in models:
         with closing(admin_client(found.api, made, entry["model"]["uuid"], deadline)) as client:
-            wait_for_agents(client, entry["model"]["name"], deadline)
+            wait_for_agents(client, entry["model"]["name"], deadline, report)
 
 
 def _groups(engine: Engine, lab: str) -> list[list[Container]]:

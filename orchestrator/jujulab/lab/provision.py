@@ -6,6 +6,7 @@ commands that add or remove machines do it, and any of them finishes what anothe
 
 from __future__ import annotations
 
+import itertools
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -92,7 +93,14 @@ class _Provisioner:
             self._known_hosts,
             {self._instance(machine): keys[self._key(machine)].public for machine in missing},
         )
-        in_parallel(lambda machine: self._make(machine, keys[self._key(machine)]), missing)
+        started = itertools.count(1)
+
+        def make(machine: dict[str, str]) -> None:
+            self._make(machine, keys[self._key(machine)])
+            self._report(f"starting {_machines(len(missing))}: {next(started)} of {len(missing)}")
+
+        self._report(f"starting {_machines(len(missing))}")
+        in_parallel(make, missing)
 
     def _make(self, machine: dict[str, str], host_key: pki.SshKey) -> None:
         model, machine_id = machine["model-uuid"], machine["id"]
@@ -117,11 +125,10 @@ class _Provisioner:
             authorized_key=self._secrets.ssh_key.public,
         )
         self._engine.ensure_started(machines.machine_spec(self._lab, model, machine_id, files, self._run_kwargs))
-        self._report(f"started machine {machine_id} of model {machine['model-name']} ({self._instance(machine)})")
 
     def _remove(self, container: Container) -> None:
         container.remove(force=True, v=True)
-        self._report(f"removed the machine {container.attrs['Config']['Hostname']}")
+        self._report(f"removing machines: {container.attrs['Config']['Hostname']}")
 
     @staticmethod
     def _key(machine: dict[str, str]) -> tuple[str, str]:
@@ -130,6 +137,10 @@ class _Provisioner:
     @staticmethod
     def _instance(machine: dict[str, str]) -> str:
         return names.instance_id(machine["model-uuid"], machine["id"])
+
+
+def _machines(count: int) -> str:
+    return "1 machine" if count == 1 else f"{count} machines"
 
 
 def pin_host_keys(known_hosts: Path, keys: dict[str, str]) -> None:

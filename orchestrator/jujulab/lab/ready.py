@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from jujulab.lab.secrets import Secrets
@@ -36,13 +36,14 @@ def admin_client(endpoint: str, made: Secrets, model: str | None, deadline: Dead
     return wait_for(probe, deadline, 0.1)
 
 
-def wait_for_agents(client: Client, model: str, deadline: Deadline) -> None:
+def wait_for_agents(client: Client, model: str, deadline: Deadline, report: Callable[[str], None]) -> None:
     """Waits until every machine and unit agent of a model has logged in.
 
     Args:
         client: A connection to the model.
         model: Its name, for the message.
         deadline: When to give up.
+        report: Told of how many are still missing.
 
     Raises:
         DeadlineError: Some had not; the message names the first of them.
@@ -52,6 +53,7 @@ def wait_for_agents(client: Client, model: str, deadline: Deadline) -> None:
         late = list(not_ready(client.call("Client", "FullStatus", {"patterns": None})))
         if not late:
             return True, ""
+        report(f"waiting for the agents of model {model}: {len(late)} to go")
         others = f" and {len(late) - 3} more" if len(late) > 3 else ""
         return None, f"agents of model {model} to log in: {', '.join(late[:3])}{others}"
 

@@ -83,7 +83,7 @@ class _Up:
             provision.provision_pending(client, spec.controller, self._report)
             for name, uuid in models.items():
                 with closing(self._connect(endpoint, uuid)) as connection:
-                    wait_for_agents(connection, name, self._deadline)
+                    wait_for_agents(connection, name, self._deadline, self._report)
 
     def _check_names(self) -> None:
         spec = self._spec

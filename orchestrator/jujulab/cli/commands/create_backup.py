@@ -7,22 +7,13 @@ from pathlib import Path
 import click
 
 from jujulab.cli import output
-from jujulab.cli.framework import JujuCommand, juju_command
+from jujulab.cli.framework import juju_command
 from jujulab.cli.options import model_option
 from jujulab_core.errors import UsageError
 
 WARNING = (
     "WARNING downloading backup archives is recommended; backups stored remotely are not guaranteed to be available."
 )
-
-
-class _GoFlags(JujuCommand):
-    """Takes ``--keep-copy=false`` as Go programs do."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Puts Go's spelling into click's, then reads the arguments."""
-        spelled = {"--keep-copy=false": "--no-keep-copy", "--keep-copy=true": "--keep-copy"}
-        return super().parse_args(ctx, [spelled.get(arg, arg) for arg in args])
 
 
 @juju_command(

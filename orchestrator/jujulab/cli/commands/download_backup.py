@@ -27,7 +27,7 @@ def command(backup: str | None, model: str | None, filename: str | None) -> None
 
     The controller model must be in focus. The file's name is printed.
     """
-    from jujulab.cli.backupfiles import download, file_name, server_version
+    from jujulab.cli.backupfiles import download, file_name
     from jujulab.session import connect_model
 
     if not backup:
@@ -35,7 +35,6 @@ def command(backup: str | None, model: str | None, filename: str | None) -> None
     if filename == "":
         raise UsageError("missing filename")
     with connect_model(model) as session:
-        server_version(session)
         target = Path(filename or file_name({"id": backup.removeprefix("juju-backup-").removesuffix(".tar.gz")}))
         download(session, backup, target)
     output.data(str(target))

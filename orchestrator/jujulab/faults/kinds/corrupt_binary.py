@@ -12,7 +12,11 @@ def _flip(content: bytes) -> bytes:
     return content[:middle] + bytes([content[middle] ^ 0xFF]) + content[middle + 1 :]
 
 
-_HOW = {"hash": _flip, "shorter": lambda content: content[: len(content) // 2], "longer": lambda content: content + b"\0"}
+_HOW = {
+    "hash": _flip,
+    "shorter": lambda content: content[: len(content) // 2],
+    "longer": lambda content: content + b"\0",
+}
 
 
 def _inject(scene: Scene, record: Record, keep: Keep) -> None:

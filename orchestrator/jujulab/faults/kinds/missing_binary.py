@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from jujulab.faults.model import Keep, Kind, Record, Scene
-from jujulab.faults.published import hide, unhide
+from jujulab.faults.published import change, restore
 
 
 def _inject(scene: Scene, record: Record, keep: Keep) -> None:
-    hide(scene, record, keep)
+    change(scene, record, keep, lambda _: None)
 
 
 KIND = Kind(
     "missing-binary",
     "A tarball that the internet lists is not there.",
     _inject,
-    unhide,
+    restore,
     targets="a version such as 2.6.10, or a binary such as 2.6.10-bionic-amd64",
 )

@@ -29,9 +29,9 @@ def _tc(scene: Scene, command: str) -> None:
                 remove=True,
             )
         except ContainerError as error:
-            said = bytes(error.stderr or b"").decode(errors="replace").strip()
+            said = error.stderr.decode(errors="replace") if isinstance(error.stderr, bytes) else error.stderr or ""
             raise JujulabError(
-                f"cannot shape the traffic of the internet: {said}",
+                f"cannot shape the traffic of the internet: {said.strip()}",
                 next_step="see with `jujulab doctor` whether this kernel has tc's tbf",
             ) from error
 

@@ -1,0 +1,14 @@
+"""``unsigned-index``: the internet offers its indices without signatures only."""
+
+from __future__ import annotations
+
+from jujulab.faults.indices import renew, restamp
+from jujulab.faults.model import Keep, Kind, Record, Scene
+
+
+def _inject(scene: Scene, _record: Record, keep: Keep) -> None:
+    keep({})
+    restamp(scene, "--unsigned")
+
+
+KIND = Kind("unsigned-index", "The indices are not signed. `publish` renews them.", _inject, renew)
