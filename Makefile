@@ -32,6 +32,7 @@ demo: $(READY) ## Walk through Juju's manual page on upgrading models, on a lab 
 
 .PHONY: e2e
 e2e: $(READY) ## Run the end-to-end tests on real containers
+	@images/host/compose-ready
 	@images/host/with-engine bash -c '$(BIN)/python -m jujulab.images && $(BIN)/pytest tests/e2e'
 
 .PHONY: help

@@ -55,11 +55,19 @@ class Controller:
 
 @dataclass(frozen=True)
 class Account:
-    """Who we are on a controller; the access is that of the last login."""
+    """Who we are on a controller.
+
+    Attributes:
+        user: The user's name.
+        password: The user's password.
+        access: To the controller, at the last login.
+        chosen: Whether a person knows the password, so that it may be forgotten.
+    """
 
     user: str
     password: str
     access: str
+    chosen: bool = False
 
 
 class Store:
@@ -154,7 +162,24 @@ class Store:
         entry = (self._read("accounts.yaml").get("controllers") or {}).get(controller)
         if not entry:
             return None
-        return Account(str(entry["user"]), str(entry.get("password", "")), str(entry.get("last-known-access", "")))
+        return Account(
+            str(entry["user"]),
+            str(entry.get("password", "")),
+            str(entry.get("last-known-access", "")),
+            bool(entry.get("password-chosen")),
+        )
+
+    def set_account(self, controller: str, user: str, password: str, access: str) -> None:
+        """Notes who we are on a controller from now on, with a password that a person has typed."""
+        entry = {"user": user, "password": password, "last-known-access": access, "password-chosen": True}
+        with self._change() as files:
+            files["accounts.yaml"].setdefault("controllers", {})[controller] = entry
+
+    def remove_account(self, controller: str) -> None:
+        """Forgets who we are on a controller, and which models we saw there."""
+        with self._change() as files:
+            (files["accounts.yaml"].get("controllers") or {}).pop(controller, None)
+            (files["models.yaml"].get("controllers") or {}).pop(controller, None)
 
     def set_access(self, controller: str, access: str) -> None:
         """Notes the access that the controller granted at the last login."""

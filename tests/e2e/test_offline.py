@@ -13,7 +13,7 @@ import pytest
 from docker import DockerClient
 from docker.models.containers import Container
 
-from jujulab.lab import names, pki, secrets
+from jujulab.lab import names, secrets
 from jujulab.lab.engine import ContainerSpec, Engine, File
 from tests.e2e import support
 from tests.e2e.support import Lab, run
@@ -37,7 +37,6 @@ Port 3128
 Timeout 60
 MaxClients 50
 ConnectPort 443
-LogFile "/var/log/tinyproxy/tinyproxy.log"
 LogLevel Connect
 """
 
@@ -114,7 +113,7 @@ def server(lab: Lab, alias: str, image: str, networks: tuple[str, ...], *files: 
                 image=image,
                 hostname=alias,
                 labels=names.labels(LAB, names.STREAMS),
-                networks={network: (alias,) for network in networks},
+                networks=dict.fromkeys(networks, (alias,)),
                 files=files,
                 run={"init": True},
             )
@@ -190,7 +189,7 @@ def test_a_proxy(offline: Lab, engine: DockerClient) -> None:
         for model in ("controller", "default"):
             do("model-config", "-m", f"{LAB}:{model}", "https-proxy=http://proxy:3128")
         upgrade(do, offline, "2.7.1")
-        log = run(proxy, "cat /var/log/tinyproxy/tinyproxy.log")
+        log = proxy.logs().decode()
     assert "CONNECT streams.canonical.com:443" in log
     assert internet_fetches(offline, "2.7.1") == 1
     do.save()

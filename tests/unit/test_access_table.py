@@ -107,7 +107,9 @@ class World:
         models = {}
         for name, owner in (("prod", "owner"), ("else", "elsewhere")):
             params = {"name": name, "owner-tag": f"user-{owner}", "cloud-tag": "cloud-docker"}
-            models[name] = admin.call("ModelManager", "CreateModel", params | {"config": {"agent-version": lower}})["uuid"]
+            models[name] = admin.call("ModelManager", "CreateModel", params | {"config": {"agent-version": lower}})[
+                "uuid"
+            ]
         self.model = str(models["prod"])
         changes = [
             {"user-tag": f"user-{user(role)}", "action": "grant", "access": role, "model-tag": f"model-{self.model}"}
@@ -160,7 +162,9 @@ def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 
 def registered() -> dict[str, registry.Method]:
-    return {f"{facade.name}.{name}": method for facade in registry.everything() for name, method in facade.methods.items()}
+    return {
+        f"{facade.name}.{name}": method for facade in registry.everything() for name, method in facade.methods.items()
+    }
 
 
 def test_every_method_has_its_row() -> None:
@@ -186,7 +190,9 @@ def errors_of(answer: dict[str, Any]) -> list[tuple[str, str]]:
     return [(entry["error"]["message"], entry["error"].get("code", "")) for entry in found if entry.get("error")]
 
 
-def test_the_table_holds(world: World, record_property: pytest.RecordProperty, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_table_holds(
+    world: World, record_property: pytest.RecordProperty, capsys: pytest.CaptureFixture[str]
+) -> None:
     version = world.version
     cells: list[Cell] = []
     wrong: list[str] = []

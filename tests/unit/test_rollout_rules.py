@@ -51,6 +51,14 @@ def test_a_staged_machine_is_swapped_and_it_is_written_first() -> None:
     assert decision.acts == (("0", Act.SWAP),)
 
 
+def test_a_machine_that_runs_the_new_version_already_is_done_in_its_turn() -> None:
+    found = machine(0, version="2.6.10", staged="2.6.4", stage_state="staged")
+    assert decide(upgrade(found), {}, 5.0).changes == (Change("0", Phase.DONE),)
+    assert decide(upgrade(found), {}, 5.0).status == "complete"
+    waiting = upgrade(machine(1), found, options=Options(canary=1))
+    assert [change.machine for change in decide(waiting, {}, 9999.0).changes] == ["1"]
+
+
 def test_a_machine_that_is_being_swapped_by_nobody_is_swapped_again() -> None:
     found = upgrade(machine(0, Phase.SWAPPING, deadline=100.0))
     assert decide(found, {}, 5.0).acts == (("0", Act.SWAP),)

@@ -47,6 +47,7 @@ COMMANDS: dict[str, Entry] = {
     "add-machine": Entry(JUJU, "Start one or more new machines."),
     "add-model": Entry(JUJU, "Add a model to a controller."),
     "add-unit": Entry(JUJU, "Add units to a deployed application."),
+    "add-user": Entry(JUJU, "Add a user to a controller."),
     "controller-config": Entry(JUJU, "Show or change a controller's configuration."),
     "backups": Entry(JUJU, "List the backups that are kept on a controller.", ("list-backups",)),
     "controllers": Entry(JUJU, "List the controllers.", ("list-controllers",)),
@@ -74,6 +75,14 @@ COMMANDS: dict[str, Entry] = {
     "sync-agent-binaries": Entry(
         JUJU, "Copy agent binaries to a model or a directory.", ("sync-agent-binary", "sync-tools")
     ),
+    "register": Entry(JUJU, "Set the password of a new user and log in."),
+    "login": Entry(JUJU, "Log in to a controller."),
+    "logout": Entry(JUJU, "Log out of a controller."),
+    "change-user-password": Entry(JUJU, "Change a user's password."),
+    "disable-user": Entry(JUJU, "Shut a user out of a controller."),
+    "enable-user": Entry(JUJU, "Let a user in again."),
+    "grant": Entry(JUJU, "Give a user rights on models or the controller."),
+    "revoke": Entry(JUJU, "Take rights from a user."),
     "users": Entry(JUJU, "List the users of a controller.", ("list-users",)),
     "version": Entry(JUJU, "Show the version of this client."),
     "whoami": Entry(JUJU, "Show the current controller, model and user."),

@@ -21,6 +21,8 @@ from jujulab_core.version import Number
 _T = TypeVar("_T")
 
 STREAM_NAMES = ("released", "proposed", "devel", "testing")
+MODEL_LEVELS = ("read", "write", "admin")
+CONTROLLER_LEVELS = ("login", "superuser")
 DEFAULT_VERSION = "2.6.4"
 DEFAULT_SERIES = "bionic"
 
@@ -47,6 +49,15 @@ class ModelSpec:
 
 
 @dataclass(frozen=True)
+class UserSpec:
+    """A user: the right to the controller (``login``, ``superuser``), and that to each model, by its name."""
+
+    name: str
+    controller: str = "login"
+    models: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class LabSpec:
     """A whole lab, as the file or the flags of ``up`` describe it.
 
@@ -57,6 +68,7 @@ class LabSpec:
         api_port: The port on the host's loopback; 0 for the first free one from 17070 on.
         streams: Versions to publish, by stream.
         models: The hosted models.
+        users: The users beside ``admin``.
     """
 
     name: str
@@ -65,6 +77,7 @@ class LabSpec:
     api_port: int = 0
     streams: Mapping[str, tuple[Number, ...]] = field(default_factory=dict)
     models: tuple[ModelSpec, ...] = ()
+    users: tuple[UserSpec, ...] = ()
 
     @property
     def machine_count(self) -> int:
@@ -145,6 +158,7 @@ class _Reader:
             api_port=self._count(controller.get("api-port"), "controller.api-port", 0, 65535),
             streams=self._streams(top.get("streams")),
             models=self._models(top.get("models"), version),
+            users=self._users(top.get("users"), top.get("models")),
         )
         self._consistent(spec, top.get("models"))
         return spec
@@ -203,6 +217,32 @@ class _Reader:
             charm = self._checked(entry.get("charm"), f"{key}.charm", str, "")
             applications.append(ApplicationSpec(name, units, subordinates, charm))
         return tuple(applications)
+
+    def _users(self, node: yaml.Node | None, models: yaml.Node | None) -> tuple[UserSpec, ...]:
+        there = {"controller", *self._map(models, "models")}
+        users = []
+        for name, value in self._map(node, "users").items():
+            key = f"users.{name}"
+            if not tags.USER_RE.fullmatch(name):
+                raise self._wrong(value, key, "is not a valid user name")
+            if name.lower() == "admin":
+                raise self._wrong(value, key, "cannot be described: the user 'admin' is always there")
+            entry = self._map(value, key, {"controller", "models"})
+            rights = {}
+            for model, right in self._map(entry.get("models"), f"{key}.models").items():
+                if model not in there:
+                    raise self._wrong(right, f"{key}.models.{model}", "is not a model of this lab")
+                rights[model] = self._one_of(right, f"{key}.models.{model}", MODEL_LEVELS)
+            own = entry.get("controller")
+            level = "login" if own is None else self._one_of(own, f"{key}.controller", CONTROLLER_LEVELS)
+            users.append(UserSpec(name, level, rights))
+        return tuple(users)
+
+    def _one_of(self, node: yaml.Node, key: str, known: tuple[str, ...]) -> str:
+        text = self._checked(node, key, str)
+        if text not in known:
+            raise self._wrong(node, key, f'is "{text}"; it is one of {", ".join(known)}')
+        return text
 
     def _consistent(self, spec: LabSpec, node: yaml.Node | None) -> None:
         names = self._map(node, "models")

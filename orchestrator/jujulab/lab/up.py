@@ -18,6 +18,7 @@ from jujulab.lab.engine import ContainerSpec, Engine, File
 from jujulab.lab.fill import fill_model
 from jujulab.lab.labfile import DEFAULT_SERIES, LabSpec
 from jujulab.lab.ready import admin_client, wait_for_agents
+from jujulab.lab.users import ensure_user
 from jujulab.store import Store
 from jujulab_core.errors import JujulabError, UsageError
 from jujulab_core.layout import API_PORT, STREAMS_URL
@@ -77,6 +78,9 @@ class _Up:
             self._orchestrator()
             restore.refuse_while_awaited(self._store, spec.name)
             models = self._models(client)
+            for user in spec.users:
+                known = self._store.controllers()[spec.controller]
+                ensure_user(client, user, known, models, self._store.lab_dir(spec.name))
             for model in spec.models:
                 with closing(self._connect(endpoint, models[model.name])) as connection:
                     fill_model(connection, model)

@@ -232,6 +232,9 @@ def _waiting(
         return Change(machine.id, Phase.SWAPPING, deadline=now + limits.swap), Act.SWAP, now + limits.swap
     if staged:
         return (None if machine.phase is Phase.STAGED else Change(machine.id, Phase.STAGED)), None, None
+    if all(_is_up(agent, upgrade.new) for agent in machine.agents):
+        # It runs the new version already, as after the restore of an older state: such agents stage nothing.
+        return (Change(machine.id, Phase.DONE) if admitted else None), None, None
     deadline = machine.deadline or upgrade.started + limits.stage
     if now >= deadline and not _under_way(busy):
         return Change(machine.id, Phase.FAILED, _why_unstaged(machine, limits)), None, None

@@ -50,6 +50,8 @@ def command(
     every agent has logged in.
     """
     from jujulab.lab.up import bring_up
+    from jujulab.lab.users import user_dir
+    from jujulab.store import Store
 
     flags = (name, controller, agent_version, machines, units)
     if file is not None and any(flag is not None for flag in flags):
@@ -67,6 +69,9 @@ def command(
     with steps() as report:
         bring_up(spec, report, timeout)
     output.info(f'lab "{spec.name}" is up: controller "{spec.controller}", {_count(spec.machine_count)}')
+    for user in spec.users:
+        data = user_dir(Store.default().lab_dir(spec.name), user.name)
+        output.info(f'you are user "{user.name}" with JUJULAB_DATA={data}; the password is in accounts.yaml there')
     output.info("Next: jujulab status")
 
 
