@@ -15,7 +15,7 @@ from pathlib import Path
 from aiohttp import web
 
 import jujulab_controller.facades.all
-from jujulab_controller import backups_restore, bootstrap
+from jujulab_controller import backups_restore, bootstrap, notices
 from jujulab_controller.http import Http
 from jujulab_controller.hub import Hub
 from jujulab_controller.logsink import Handler
@@ -74,6 +74,7 @@ class App:
         self._log_dir = log_dir
         self._version = version
         self._listener = listener
+        self._notice_seconds = float(os.environ.get(notices.INTERVAL_VARIABLE) or notices.INTERVAL_SECONDS)
         self._exits = contextlib.AsyncExitStack()
 
     async def __aenter__(self) -> App:
@@ -112,6 +113,7 @@ class App:
         await services.load()
         await bootstrap.take_tools(services.binaries, services.controller_model, self._data_dir)
         await self._listen(Http(services), self._tls(mine.cert, mine.key))
+        self._exits.push_async_callback(_end, asyncio.create_task(notices.keep_looking(services, self._notice_seconds)))
         logger.info("controller %s %s serves its API", mine.name, self._version)
 
     async def _listen(self, http: Http, context: ssl.SSLContext) -> None:
@@ -136,6 +138,11 @@ class App:
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         context.load_cert_chain(path)
         return context
+
+
+async def _end(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
 
 
 async def serve(data_dir: Path, log_dir: Path, version: Number, listener: socket.socket) -> None:

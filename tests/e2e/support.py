@@ -25,7 +25,7 @@ class Juju:
 
     data: Path
 
-    def __call__(self, *words: str, expect: int | None = 0) -> subprocess.CompletedProcess[str]:
+    def __call__(self, *words: str, expect: int | None = 0, stdin: str = "") -> subprocess.CompletedProcess[str]:
         """Runs ``jujulab WORDS``; fails the test unless it ends as expected (None: in any way)."""
         environment = {**os.environ, "JUJULAB_DATA": str(self.data)}
         done = subprocess.run(
@@ -35,7 +35,7 @@ class Juju:
             text=True,
             timeout=SECONDS,
             check=False,
-            stdin=subprocess.DEVNULL,
+            input=stdin,
         )
         if expect is not None:
             said = f"{' '.join(words)}: exit {done.returncode}\n--- stdout\n{done.stdout}\n--- stderr\n{done.stderr}"

@@ -6,12 +6,14 @@ import base64
 import http.client
 import json
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
 import pytest
 import yaml
+from tests.support.controller_process import ADMIN_PASSWORD, Controller, Machine, Streams, running
 from websockets.sync.client import connect as websocket
 
 import jujulab_controller.facades.all
@@ -22,7 +24,6 @@ from jujulab_core.errors import RpcError
 from jujulab_core.rpc import Client
 from jujulab_core.rpc.channel import dial, tls_context
 from jujulab_core.version import Number
-from tests.support.controller_process import ADMIN_PASSWORD, Controller, Machine, Streams, running
 
 TABLE = yaml.safe_load((Path(__file__).parent / "data" / "access.yaml").read_text())
 SETS: dict[str, list[str]] = TABLE["sets"]
@@ -99,10 +100,9 @@ class World:
         return names.get(value, value) if isinstance(value, str) else value
 
     def _make(self, admin: Client) -> None:
-        names = [name for role in USERS if (name := user(role)) != "admin"]
         added = [{"username": user(role), "password": password(role)} for role in USERS if role != "superuser"]
         results = admin.call("UserManager", "AddUser", {"users": [*added, {"username": "victim", "password": "x"}]})
-        assert all("error" not in result for result in results["results"]), (names, results)
+        assert all("error" not in result for result in results["results"]), results
         lower = "2.6.3" if self.version < Number(2, 9, 0) else "2.9.36"
         models = {}
         for name, owner in (("prod", "owner"), ("else", "elsewhere")):
@@ -140,8 +140,9 @@ class World:
             elif role != "anonymous":
                 client.log_in(f"user-{user(role)}", password(role))
         except RpcError as error:
-            assert error.code == UNAUTHORIZED, (role, kind, error)
             client.close()
+            if error.code != UNAUTHORIZED:
+                raise
             return None
         return client
 
@@ -229,7 +230,7 @@ def test_the_table_holds(
     size = f"{len(cells)} cells of {len(registered())} methods and {len(ROLES)} roles on {version}, {allowed} allowed"
     record_property("access table", size)
     with capsys.disabled():
-        print(f"\naccess table: {size}, {len(wrong)} wrong")
+        sys.stdout.write(f"\naccess table: {size}, {len(wrong)} wrong\n")
     assert wrong == []
 
 

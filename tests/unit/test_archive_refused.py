@@ -80,9 +80,8 @@ def test_the_controller_refuses_it_and_keeps_nothing(bad: Bad, controller: Contr
 def test_a_bomb_is_stopped_with_little_memory() -> None:
     for content in (bomb(64 * 1024 * 1024), header_bomb(256 * 1024 * 1024)):
         tracemalloc.start()
-        with pytest.raises(VerificationError, match="more than|longer than"):
-            for _, file in archive.members(io.BytesIO(content), max_bytes=16 * 1024 * 1024):
-                file.read(1)
+        with pytest.raises(VerificationError, match=r"more than|longer than"):
+            list(archive.members(io.BytesIO(content), max_bytes=16 * 1024 * 1024))
         _, peak = tracemalloc.get_traced_memory()
         tracemalloc.stop()
         assert peak < 8 * 1024 * 1024

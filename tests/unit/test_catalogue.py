@@ -95,7 +95,7 @@ def test_all_of_a_minor_version_is_published_in_seconds(root: Path, capsys: pyte
     tools = root / "juju" / "tools"
     offered = {
         (entry.stream, str(item.binary))
-        for entry in parse_index((tools / INDEX_PATH).read_bytes())
+        for entry in parse_index((tools / INDEX_PATH).read_bytes()).entries
         for item in parse_products((tools / entry.path).read_bytes(), entry.content_id)
     }
     assert offered == {(entry["stream"], entry["binary"]) for entry in published}

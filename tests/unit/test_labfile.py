@@ -85,3 +85,26 @@ def test_flags_alone_describe_a_lab() -> None:
     assert labfile.from_flags("x", "c", "2.6.4", 2, 4).models[0].applications[0].units == 4
     with pytest.raises(UsageError, match="not a valid controller name"):
         labfile.from_flags("x", "C D", "2.6.4", 3, 0)
+
+
+def test_users_and_what_they_may() -> None:
+    text = "lab: x\nmodels: {a: {}}\nusers: {bob: {models: {a: admin}}, eve: {controller: superuser}, tom: {}}"
+    users = [(user.name, user.controller, dict(user.models)) for user in labfile.parse(text, "f").users]
+    assert users == [("bob", "login", {"a": "admin"}), ("eve", "superuser", {}), ("tom", "login", {})]
+
+
+@pytest.mark.parametrize(
+    ("users", "message"),
+    [
+        ("{a_b: {}}", "f, line 3: users.a_b is not a valid user name"),
+        ("{admin: {}}", "f, line 3: users.admin cannot be described: the user 'admin' is always there"),
+        ("{bob: {models: {b: read}}}", "f, line 3: users.bob.models.b is not a model of this lab"),
+        ("{bob: {models: {a: all}}}", 'f, line 3: users.bob.models.a is "all"; it is one of read, write, admin'),
+        ("{bob: {controller: admin}}", 'f, line 3: users.bob.controller is "admin"; it is one of login, superuser'),
+        ("{bob: {password: x}}", "f, line 3: users.bob.password is not known here; known are controller, models"),
+    ],
+)
+def test_users_that_cannot_be(users: str, message: str) -> None:
+    with pytest.raises(UsageError) as wrong:
+        labfile.parse(f"lab: x\nmodels: {{a: {{}}}}\nusers: {users}", "f")
+    assert str(wrong.value) == message

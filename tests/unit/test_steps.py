@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -77,7 +79,7 @@ def test_a_journey_in_stages_runs_each_step_once_and_in_order(stops: list[Number
     ]
     staged = [
         step.description
-        for start, end in zip(stops, stops[1:], strict=False)
+        for start, end in itertools.pairwise(stops)
         for step in steps_table.select(table, wanted, start, end)
     ]
     assert staged == [step.description for step in steps_table.select(table, wanted, stops[0], stops[-1])]

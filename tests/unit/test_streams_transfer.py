@@ -65,7 +65,7 @@ def test_what_is_not_there() -> None:
 
     with serving(missing) as url, pytest.raises(NotThereError, match="HTTP 404"):
         read(url)
-    with pytest.raises(VerificationError, match="cannot read http://127.0.0.1:9/x"):
+    with pytest.raises(VerificationError, match=r"cannot read http://127\.0\.0\.1:9/x"):
         read("http://127.0.0.1:9/x")
 
 

@@ -114,6 +114,16 @@ def set_agent_version(tx: Tx, uuid: str, version: str) -> None:
     tx.notify("model-version", uuid)
 
 
+def set_available(tx: Tx, model: Row[Any], version: str) -> None:
+    """Notes a newer version for a model, unless the model has gone elsewhere since it was looked at."""
+    same = (models.c.uuid == model.uuid) & (models.c.agent_version == model.agent_version)
+    done = tx.db.execute(
+        update(models).where(same, models.c.available_version != version).values(available_version=version)
+    )
+    if done.rowcount:
+        tx.notify("model", model.uuid)
+
+
 def set_status(tx: Tx, uuid: str, status: str, message: str) -> None:
     """Changes the model's own status."""
     tx.db.execute(

@@ -65,6 +65,7 @@ COMMANDS: dict[str, Entry] = {
     "remove-machine": Entry(JUJU, "Remove machines from a model."),
     "remove-unit": Entry(JUJU, "Remove units from a model."),
     "restore-backup": Entry(JUJU, "Put the state of a backup in place of a controller's."),
+    "run": Entry(JUJU, "Run a command on machines and units.", ("exec",)),
     "scp": Entry(JUJU, "Copy files to and from machines."),
     "show-controller": Entry(JUJU, "Show all about controllers."),
     "show-model": Entry(JUJU, "Show all about models."),

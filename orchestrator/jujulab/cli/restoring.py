@@ -36,10 +36,12 @@ def restore(session: Session, backup: str, file: Path | None) -> None:
         # By the client store: a controller that is stuck in its own upgrade answers no question about models.
         backup = upload(session, session.find_model("admin/controller").uuid, file)
     before = session.client.call("LabBackups", "Restored")
-    # Whether a connection was lost before or after is seen from what the controller says when it is back.
+    accepted = False
+    # A connection that is lost leaves it open: the controller says when it is back.
     with contextlib.suppress(ConnectionLost):
         session.client.call("LabBackups", "Restore", {"id": backup}, timeout=WORK_SECONDS)
-    _wait(session, before, backup)
+        accepted = True
+    _wait(session, before, backup, accepted)
     lab_restore.done(session.store, lab)
     try:
         session.refresh_models()
@@ -49,7 +51,7 @@ def restore(session: Session, backup: str, file: Path | None) -> None:
             raise
 
 
-def _wait(session: Session, before: dict[str, Any], backup: str) -> None:
+def _wait(session: Session, before: dict[str, Any], backup: str, accepted: bool) -> None:
     deadline = Deadline(BACK_SECONDS, "see `jujulab debug-log`, and /var/log/juju/controller.log on its machine")
 
     def probe() -> tuple[dict[str, Any] | None, str]:
@@ -64,6 +66,9 @@ def _wait(session: Session, before: dict[str, Any], backup: str) -> None:
             if error.code == UNAUTHORIZED:
                 error.next_step = "the restored state has the passwords of its time: log in with that one"
             raise
+        # A controller that is about to restore answers nothing but that; this one has started again without.
+        if found == before and not accepted:
+            raise JujulabError("the controller went away before the restore was ready: it has the state that it had")
         return (found, "") if found != before else (None, what)
 
     found = wait_for(probe, deadline, 0.3)

@@ -14,6 +14,7 @@ from jujulab.lab.ready import admin_client, wait_for_agents
 from jujulab.lab.up import api_port
 from jujulab.store import Store
 from jujulab_core.errors import JujulabError, UsageError
+from jujulab_core.layout import STREAMS_URL
 from jujulab_core.waiting import Deadline
 
 # Those that others wait for come first when a lab starts, and last when it stops.
@@ -121,6 +122,9 @@ def start(engine: Engine, lab: str, timeout: float, report: Callable[[str], None
     for group in _groups(engine, lab):
         report(f"starting the containers: {group[0].labels[names.LABEL_ROLE]}")
         in_parallel(begin, group)
+    if (streams := engine.find(names.container(lab, names.STREAMS))) is not None:
+        # Renews indices that expired while the lab was stopped.
+        engine.run_in(streams, ["jujulab-publish", "init", "--url", STREAMS_URL])
     made = secrets.load(Store.default().lab_dir(lab), lab)
     found = next(entry for entry in labs(engine) if entry.name == lab)
     with closing(admin_client(found.api, made, None, deadline)) as client:
@@ -134,7 +138,7 @@ def _groups(engine: Engine, lab: str) -> list[list[Container]]:
     containers = engine.containers(lab)
     if not any(container.labels[names.LABEL_ROLE] == names.CONTROLLER for container in containers):
         raise JujulabError(
-            f'lab "{lab}" has no controller: it was never completely made',
+            f'lab "{lab}" has no controller: it was never completely made, or lost it',
             next_step=f"make it with 'jujulab up', or remove it with 'jujulab down {lab}'",
         )
     groups: dict[int, list[Container]] = {}

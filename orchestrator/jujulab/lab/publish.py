@@ -28,7 +28,8 @@ def publish(
     lab: str,
     versions: Iterable[Number],
     *,
-    stream: str = "released",
+    minors: Sequence[str] = (),
+    stream: str = "",
     series: Sequence[str] = (),
     arches: Sequence[str] = (),
     size: int = 0,
@@ -40,7 +41,8 @@ def publish(
         engine: Where the lab is.
         lab: Its name.
         versions: What to build.
-        stream: The stream to offer them in.
+        minors: In their place, minor versions of which to build all that the release catalogue has.
+        stream: The stream to offer them in; by default ``released``, for `minors` those of the catalogue.
         series: Series of the binaries' names; by default what the versions' era is usual with.
         arches: Architectures of the names; by default that of this host.
         size: Bytes to pad each tarball to; 0 for none.
@@ -52,8 +54,14 @@ def publish(
     Raises:
         JujulabError: The lab has no internet, or the builder refused.
     """
-    command = ["jujulab-publish", "publish", *map(str, versions), "--stream", stream]
-    for flag, value in (("--series", ",".join(series)), ("--arch", ",".join(arches)), ("--defect", defect)):
+    command = ["jujulab-publish", "publish", *map(str, versions)]
+    command += [f"--all={minor}" for minor in minors]
+    for flag, value in (
+        ("--stream", stream),
+        ("--series", ",".join(series)),
+        ("--arch", ",".join(arches)),
+        ("--defect", defect),
+    ):
         if value:
             command += [flag, value]
     if size:

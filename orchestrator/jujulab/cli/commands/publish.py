@@ -20,18 +20,20 @@ _UNITS = {"": 1, "B": 1, "kB": 10**3, "KB": 10**3, "MB": 10**6, "GB": 10**9, "Ki
     examples=[
         ("A release:", "jujulab publish 2.6.10"),
         ("A release candidate of a realistic size:", "jujulab publish 2.7-rc1 --stream proposed --size 30MB"),
+        ("A realistic internet, all that was ever released of 2.6 and 2.7:", "jujulab publish --all 2.6 --all 2.7"),
         ("A bad release, on purpose:", "jujulab publish 2.6.11 --defect crash-on-start"),
     ],
     see_also=["streams", "upgrade-model"],
 )
-@click.argument("versions", nargs=-1, required=True)
+@click.argument("versions", nargs=-1)
 @controller_option
+@click.option(
+    "--all", "minors", multiple=True, metavar="M.m", help="All real releases of a minor version, such as 2.6."
+)
 @click.option(
     "--stream",
     type=click.Choice(["released", "proposed", "devel", "testing"]),
-    default="released",
-    show_default=True,
-    help="Stream to offer them in.",
+    help="Stream to offer them in. By default released; with --all those that they were really in.",
 )
 @click.option("--series", default="", metavar="S,..", help="Series of the binaries' names.")
 @click.option(
@@ -40,7 +42,14 @@ _UNITS = {"": 1, "B": 1, "kB": 10**3, "KB": 10**3, "MB": 10**6, "GB": 10**9, "Ki
 @click.option("--size", default="0", metavar="SIZE", help="Pad each tarball to a size, such as 30MB.")
 @click.option("--defect", default="", metavar="KIND", help="Build a fault in; the kinds are below.")
 def command(
-    versions: tuple[str, ...], controller: str | None, stream: str, series: str, arch: str, size: str, defect: str
+    versions: tuple[str, ...],
+    controller: str | None,
+    minors: tuple[str, ...],
+    stream: str | None,
+    series: str,
+    arch: str,
+    size: str,
+    defect: str,
 ) -> None:
     """Build agent binaries and put them, signed, on the lab's internet.
 
@@ -54,16 +63,20 @@ def command(
     from jujulab.session import controller_name
 
     numbers = [Number.parse(version) for version in versions]
+    if bool(numbers) == bool(minors):
+        raise UsageError("no version specified" if not numbers else "give either versions or --all, not both")
+    named = ", ".join([*map(str, numbers), *(f"all of {minor}" for minor in minors)])
     bytes_wanted = parse_size(size)
     name = controller_name(controller)
     with Engine() as engine, steps() as report:
         lab = lab_of(engine, name)
-        report(f'building {", ".join(map(str, numbers))} for the internet of lab "{lab}"')
+        report(f'building {named} for the internet of lab "{lab}"')
         published = publish.publish(
             engine,
             lab,
             numbers,
-            stream=stream,
+            minors=minors,
+            stream=stream or "",
             series=_split(series),
             arches=_split(arch),
             size=bytes_wanted,
