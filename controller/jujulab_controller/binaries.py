@@ -17,7 +17,7 @@ from typing import Any, BinaryIO
 
 from sqlalchemy import Row
 
-from jujulab_controller.internet import Internet
+from jujulab_controller.internet import AGAIN_SECONDS, FRESH_SECONDS, Internet
 from jujulab_controller.state import binaries, models
 from jujulab_controller.state.store import Store
 from jujulab_controller.streams import candidates, download_config
@@ -92,16 +92,14 @@ class BinaryCache:
 
     async def offer(self, model_uuid: str, version: Binary, stream: str = "") -> Offer | None:
         """Where the internet has a version, by the streams that the model (or ``stream``) means; None if nowhere."""
-        return next(
-            (
-                offer
-                for offer in await candidates(
-                    self._store, self._internet, model_uuid, stream=stream, wanted=version.number
-                )
-                if offer.item.binary == version
-            ),
-            None,
-        )
+        for max_age in (FRESH_SECONDS, AGAIN_SECONDS):
+            offers = await candidates(
+                self._store, self._internet, model_uuid, stream=stream, wanted=version.number, max_age=max_age
+            )
+            for offer in offers:
+                if offer.item.binary == version:
+                    return offer
+        return None
 
     async def add(
         self, model_uuid: str, version: Binary, pieces: AsyncIterator[bytes], source: str, *, looked_at: bool = True

@@ -26,6 +26,8 @@ logger = logging.getLogger("juju.environs.simplestreams")
 
 # Hundreds of agents ask at once: within this time they share one look at a place.
 FRESH_SECONDS = 10.0
+# Who was told that something is not there may ask again after this time, so that what was just published is found.
+AGAIN_SECONDS = 1.0
 PROXY_KEYS = ("http-proxy", "https-proxy", "no-proxy", "juju-http-proxy", "juju-https-proxy", "juju-no-proxy")
 
 _Key = tuple[Source, Policy, tuple[str, ...]]
@@ -43,12 +45,12 @@ class Internet:
         self._transfer: Transfer | None = None
         self._looks: dict[_Key, tuple[float, asyncio.Future[list[Offer]]]] = {}
 
-    async def offers(self, config: Mapping[str, Any], *, fresh: bool = False) -> list[Offer]:
+    async def offers(self, config: Mapping[str, Any], *, max_age: float = FRESH_SECONDS) -> list[Offer]:
         """What a model's data sources offer. Of each stream the first source that has it counts (section C.4).
 
         Args:
             config: The model's ``agent-metadata-url`` and proxies.
-            fresh: Whether to look even if somebody looked a moment ago.
+            max_age: Seconds; if somebody looked since, that look counts.
 
         Raises:
             NoMetadataError: Why no source has anything; each is named.
@@ -60,7 +62,7 @@ class Internet:
         answered = False
         for source in metadata.sources(str(config.get("agent-metadata-url") or ""), mine.streams_url):
             try:
-                offers = await self._shared_look(source, policy, proxies, fresh)
+                offers = await self._shared_look(source, policy, proxies, max_age)
             except JujulabError as error:
                 logger.warning("agent metadata of %s (%s) cannot be used: %s", source.name, source.url, error)
                 failures.append(f"{source.name} {source.url}: {error}")
@@ -88,7 +90,7 @@ class Internet:
             await self._transfer.close()
 
     async def _shared_look(
-        self, source: Source, policy: Policy, proxies: Mapping[str, str], fresh: bool
+        self, source: Source, policy: Policy, proxies: Mapping[str, str], max_age: float
     ) -> list[Offer]:
         now = asyncio.get_running_loop().time()
         for old, (began, future) in tuple(self._looks.items()):
@@ -96,7 +98,7 @@ class Internet:
                 del self._looks[old]
         key = (source, policy, tuple(proxies.values()))
         known = self._looks.get(key)
-        if known is None or (fresh and known[1].done()):
+        if known is None or (known[1].done() and now - known[0] > max_age):
             known = (now, asyncio.ensure_future(self._look(source, policy, proxies)))
             # A look that nobody waits for any more may fail without a word.
             known[1].add_done_callback(lambda future: future.cancelled() or future.exception())

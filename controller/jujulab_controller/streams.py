@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from jujulab_controller.errors import NOT_FOUND
-from jujulab_controller.internet import PROXY_KEYS, Internet, NoMetadataError
+from jujulab_controller.internet import AGAIN_SECONDS, FRESH_SECONDS, PROXY_KEYS, Internet, NoMetadataError
 from jujulab_controller.state import binaries, models
 from jujulab_controller.state.store import Store
 from jujulab_core.errors import RpcError
@@ -21,7 +21,13 @@ logger = logging.getLogger("juju.environs.tools")
 
 
 async def candidates(
-    store: Store, internet: Internet, model_uuid: str, *, stream: str = "", wanted: Number | None = None
+    store: Store,
+    internet: Internet,
+    model_uuid: str,
+    *,
+    stream: str = "",
+    wanted: Number | None = None,
+    max_age: float = FRESH_SECONDS,
 ) -> list[Offer]:
     """What the model's streams offer, the preferred streams first (the specification, section I.4).
 
@@ -31,13 +37,14 @@ async def candidates(
         model_uuid: Whose configuration says which streams.
         stream: Another stream than the configuration's.
         wanted: The exact version that an agent asks for, None for the search of an upgrade command.
+        max_age: Seconds; if somebody looked since, that look counts.
 
     Raises:
         NoMetadataError: The internet is out of reach, or cannot be trusted.
     """
     config = await store.read(lambda db: download_config(db, model_uuid))
     searched = _searched(config, stream, wanted)
-    offers = await internet.offers(config)
+    offers = await internet.offers(config, max_age=max_age)
     return sorted(
         (offer for offer in offers if offer.stream in searched), key=lambda offer: searched.index(offer.stream)
     )
@@ -68,7 +75,7 @@ async def available(
     )
     streams: dict[str, list[Binary]] = {}
     try:
-        for offer in await internet.offers(config, fresh=wanted is None):
+        for offer in await internet.offers(config, max_age=AGAIN_SECONDS if wanted else 0.0):
             streams.setdefault(offer.stream, []).append(offer.item.binary)
     except NoMetadataError as error:
         # What is in the catalogue can be had all the same; with nothing there, Juju's words follow below.

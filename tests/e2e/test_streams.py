@@ -28,7 +28,6 @@ def lab(engine: DockerClient, tmp_path_factory: pytest.TempPathFactory) -> Itera
 def healed(lab: Lab) -> Iterator[None]:
     yield
     lab.juju("heal", "--all")
-    assert lab.juju.json("faults") == {"faults": []}
     offered = lab.juju("streams")
     assert "cannot be read" not in offered.stderr
     assert "2.6.10" in offered.stdout
@@ -46,7 +45,6 @@ def left_over(lab: Lab) -> str:
     ],
 )
 def test_an_index_that_is_not_believed(lab: Lab, fault: tuple[str, ...], reason: str, override: str) -> None:
-    lab.juju("streams")
     lab.juju("fault", *fault)
     assert reason in lab.juju("streams").stderr
     assert "no matching agent" in lab.juju(*CONTROLLER, "--agent-version", "2.6.10", expect=1).stderr
@@ -71,7 +69,6 @@ def test_an_expired_index(lab: Lab) -> None:
     [
         (("corrupt-binary", "2.6.5"), "hash mismatch"),
         (("corrupt-binary", "2.6.5-bionic-amd64", "--option", "how=longer"), "size mismatch"),
-        (("corrupt-binary", "2.6.5", "--option", "how=shorter"), "size mismatch"),
         (("missing-binary", "2.6.5"), "HTTP 404"),
     ],
 )
@@ -94,7 +91,7 @@ def test_a_machine_of_another_series_is_named_before_anything_starts(lab: Lab) -
     assert "--ignore-missing-binaries" in refused
     assert lab.juju("model-config", "-m", f"{LAB}:default", "agent-version").stdout == "2.6.4\n"
     # As Juju does it: accepted, and the machine without a binary stays behind.
-    ended = lab.juju(*upgrade, "--ignore-missing-binaries", "--wait", "--timeout", "25s", expect=5)
+    ended = lab.juju(*upgrade, "--ignore-missing-binaries", "--wait", "--timeout", "10s", expect=5)
     assert "started upgrade to 2.6.10" in ended.stdout
     assert lab.versions()["0"] == "2.6.10"
     assert lab.versions()["1"] == "2.6.4"

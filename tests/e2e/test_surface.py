@@ -86,23 +86,23 @@ def test_a_step_that_fails_is_seen_until_somebody_repairs_it(lab: Lab) -> None:
     wrench = "/var/lib/juju/wrench"
     thrown = f"install -d {wrench} && printf 'fail-upgrade\\nshort-upgrade-timeout\\n' > {wrench}/machine-agent"
     run(lab.machine(1), thrown)
-    lab.juju("upgrade-model", "--agent-version", "2.6.9")
-    text = "upgrade to 2.6.9 failed ({}): wrench"
+    lab.juju("upgrade-model", "--agent-version", "2.6.10")
+    text = "upgrade to 2.6.10 failed ({}): wrench"
     status = until(lab, "retrying", lambda status: message(status, "1") == text.format("will retry"))
-    assert status["model"]["version"] == "2.6.9"
+    assert status["model"]["version"] == "2.6.10"
     assert "upgrade-available" not in status["model"]
     assert status["machines"]["1"]["juju-status"]["current"] == "error"
     status = until(lab, "given up", lambda status: message(status, "1") == text.format("giving up"))
     assert status["machines"]["0"]["juju-status"]["current"] == "started"
     assert lab.juju("status").stdout.count("error") == 1
     history = lab.juju("show-status-log", "1", "--type", "juju-machine").stdout
-    assert history.index("upgrading to 2.6.9") < history.index("will retry") < history.index("giving up")
+    assert history.index("upgrading to 2.6.10") < history.index("will retry") < history.index("giving up")
 
     run(lab.machine(1), f"rm {wrench}/machine-agent && systemctl restart jujud-machine-1")
     until(lab, "repaired", lambda status: message(status, "1") == "")
-    assert set(lab.versions().values()) == {"2.6.9"}
+    assert set(lab.versions().values()) == {"2.6.10"}
     conf = run(lab.machine(1), "grep upgradedToVersion /var/lib/juju/agents/machine-1/agent.conf")
-    assert conf.strip() == "upgradedToVersion: 2.6.9"
+    assert conf.strip() == "upgradedToVersion: 2.6.10"
 
 
 def test_the_log_is_filtered(lab: Lab) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import base64
+import shutil
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.controller_process import Controller, Streams, add_model, running
 
+from jujulab.lab.labfile import UserSpec
+from jujulab.lab.users import ensure_user, user_dir
 from jujulab.registration import Token, set_first_password
+from jujulab.store import Store
 from jujulab_controller.access import BURST, MAX_NAMES, REFILL_SECONDS, FailedLogins
 from jujulab_controller.auth import NOBODY, check_password, hash_user_password
 from jujulab_core.errors import RpcError, UsageError
@@ -263,10 +268,39 @@ def test_guessing_is_slowed_and_agents_are_not(controller: Controller, user: str
     controller.admin().close()
 
 
-def test_a_hundred_good_logins_of_one_user_are_not_refused(controller: Controller, user: str) -> None:
+def test_many_good_logins_of_one_user_are_not_refused(controller: Controller, user: str) -> None:
     with ThreadPoolExecutor(20) as pool:
         for client in pool.map(lambda _: controller.user(user, user), range(3 * BURST)):
             client.close()
+
+
+def test_a_lab_s_user_keeps_the_password(controller: Controller, admin: Client, tmp_path: Path) -> None:
+    model = add_model(admin, "described")
+    where = [f"127.0.0.1:{controller.port}"]
+    mine = Store(tmp_path / "mine")
+    mine.add_controller("aws", controller.uuid, where, controller.ca, "docker", "test", "2.6.10", "admin", "x")
+    known = mine.controllers()["aws"]
+
+    def ensure(**models: str) -> str:
+        spec = UserSpec("described", "login", models)
+        ensure_user(admin, spec, known, {"described": model}, tmp_path / "lab")
+        account = Store(user_dir(tmp_path / "lab", "described")).account("aws")
+        assert account is not None
+        controller.user("described", account.password).close()
+        return account.password
+
+    password = ensure()
+    assert ensure(described="read") == password
+    assert right(admin, "described", model) == "read"
+    assert ensure(described="admin") == password
+    assert ensure(described="read") == password
+    assert right(admin, "described", model) == "admin"
+    files = user_dir(tmp_path / "lab", "described")
+    assert (files / "accounts.yaml").stat().st_mode & 0o777 == 0o600
+    assert Store(files).current_model("aws") == "admin/described"
+    # The lab's directory was lost: the user gets a new password.
+    shutil.rmtree(tmp_path / "lab")
+    assert ensure(described="admin") != password
 
 
 def test_nothing_was_left_unexplained(controller: Controller) -> None:

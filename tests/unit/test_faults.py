@@ -20,7 +20,9 @@ def test_the_kinds_are_the_modules() -> None:
 
 
 def test_a_record_survives_the_ledger() -> None:
-    record = Record(3, "corrupt-binary", ("2.6.10",), {"how": "hash"}, "2026-01-01T00:00:00Z", {"files": [{"path": "x"}]})
+    record = Record(
+        3, "corrupt-binary", ("2.6.10",), {"how": "hash"}, "2026-01-01T00:00:00Z", {"files": [{"path": "x"}]}
+    )
     assert Record.from_json(json.loads(json.dumps(record.to_json()))) == record
 
 

@@ -72,12 +72,24 @@ async def status_history(call: Call) -> dict[str, Any]:
         kind, tag = text(item, "historyKind"), text(item, "tag")
         if kind not in _HISTORY_KINDS:
             raise bad_request(f'invalid status history kind "{kind}"')
-        size = number(item.get("filter") or {}, "size", _DEFAULT_LINES) or _DEFAULT_LINES
+        size, since, exclude = _filter(item.get("filter") or {})
         await call.services.store.read(lambda db: agents.get(db, call.model, tag))
         rows = await call.services.store.read(
-            lambda db: agents.history(db, call.model, tag, _HISTORY_KINDS[kind], size)
+            lambda db: agents.history(db, call.model, tag, _HISTORY_KINDS[kind], size, since, exclude)
         )
         lines = [status(row.status, row.message, row.since, kind=row.kind) for row in rows]
         return {"history": {"statuses": lines}}
 
     return await each(call.items("requests"), one)
+
+
+def _filter(wanted: dict[str, Any]) -> tuple[int, str, list[str]]:
+    """How many lines, from when on, and without which messages; a time stands in for a number of lines."""
+    since = text(wanted, "date")
+    try:
+        stamp = clock.stamp(clock.parse(since)) if since else ""
+    except ValueError as error:
+        raise bad_request(f'invalid status history date "{since}"') from error
+    exclude = [str(message) for message in wanted.get("exclude") or ()]
+    size = number(wanted, "size", 0) or (agents.HISTORY_LINES if since else _DEFAULT_LINES)
+    return size, stamp, exclude

@@ -116,7 +116,7 @@ async def list_binaries(call: Call) -> dict[str, Any]:
     error, offers = "", []
     try:
         config = await call.services.store.read(lambda db: download_config(db, call.services.controller_model))
-        offers = await call.services.internet.offers(config, fresh=True)
+        offers = await call.services.internet.offers(config, max_age=0.0)
     except NoMetadataError as lost:
         error = str(lost)
     return {

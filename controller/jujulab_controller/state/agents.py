@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from sqlalchemy import Connection, Row, delete, func, insert, select, update
@@ -116,14 +117,34 @@ def remember(tx: Tx, model_uuid: str, tag: str, kind: str, status: str, message:
     tx.db.execute(delete(status_history).where(mine, status_history.c.id < oldest))
 
 
-def history(db: Connection, model_uuid: str, tag: str, kinds: set[str], limit: int) -> list[Row[Any]]:
-    """The newest lines of an entity's history, oldest of them first."""
+def history(
+    db: Connection,
+    model_uuid: str,
+    tag: str,
+    kinds: set[str],
+    limit: int = HISTORY_LINES,
+    since: str = "",
+    exclude: Collection[str] = (),
+) -> list[Row[Any]]:
+    """The newest lines of an entity's history, oldest of them first.
+
+    Args:
+        db: The connection.
+        model_uuid: The model.
+        tag: The entity.
+        kinds: Kinds of lines.
+        limit: How many at most.
+        since: Nothing before this time.
+        exclude: Messages that are not wanted.
+    """
     rows = db.execute(
         select(status_history)
         .where(
             status_history.c.model_uuid == model_uuid,
             status_history.c.tag == tag,
             status_history.c.kind.in_(kinds),
+            status_history.c.since >= since,
+            status_history.c.message.not_in(exclude),
         )
         .order_by(status_history.c.id.desc())
         .limit(limit)

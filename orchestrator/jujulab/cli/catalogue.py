@@ -64,6 +64,8 @@ COMMANDS: dict[str, Entry] = {
     "models": Entry(JUJU, "List the models of a controller.", ("list-models",)),
     "remove-machine": Entry(JUJU, "Remove machines from a model."),
     "remove-unit": Entry(JUJU, "Remove units from a model."),
+    "resolved": Entry(JUJU, "Mark the errors of units as resolved."),
+    "retry-provisioning": Entry(JUJU, "Make the containers of machines that have none."),
     "restore-backup": Entry(JUJU, "Put the state of a backup in place of a controller's."),
     "run": Entry(JUJU, "Run a command on machines and units.", ("exec",)),
     "scp": Entry(JUJU, "Copy files to and from machines."),
