@@ -5,6 +5,7 @@ The rules themselves are pure and live in :mod:`jujulab_core.rules`.
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from typing import Any
 
@@ -63,7 +64,7 @@ async def set_agent_version(
     *,
     force: bool,
     stream: str,
-    options: Json,
+    options: Json | None,
     ignore_missing: bool,
 ) -> None:
     """``Client.SetModelAgentVersion``, up to 2.9: the client has chosen.
@@ -91,7 +92,7 @@ async def upgrade_model(
     request: UpgradeRequest,
     *,
     stream: str,
-    options: Json,
+    options: Json | None,
     ignore_missing: bool,
 ) -> Json:
     """``ModelUpgrader.UpgradeModel``, from 2.9.33 on: the controller chooses.
@@ -144,19 +145,21 @@ async def abort(services: Services, identity: Identity, model_uuid: str) -> None
     await services.refresh_upgrade_mode()
 
 
-def rollout_options(params: Json) -> Json:
-    """The options of the rollout that ride along in the parameters.
+def rollout_options(params: Json) -> Json | None:
+    """The options of the rollout that ride along in the parameters; None where there are none.
 
     Raises:
         RpcError: One of them is of the wrong type.
     """
-    given = params.get("rollout") or {}
+    given = params.get("rollout")
+    if not given:
+        return None
     options = dict(_ROLLOUT)
     for key in ("canary", "health-time"):
         options[key] = number(given, key)
     for key in ("batch", "max-failures"):
         options[key] = str(given.get(key) or "")
-    options["no-rollback"] = bool(given.get("no-rollback"))
+    options["no-rollback"] = str(given.get("no-rollback", "")).lower() == "true"
     return options
 
 
@@ -178,13 +181,25 @@ async def _missing(services: Services, model_uuid: str, target: Number, stream: 
     return Refusal(availability.missing_text(lacking), NOT_FOUND) if lacking else None
 
 
-def _go(tx: Tx, model_uuid: str, target: Number, facts: Facts, identity: Identity, options: Json, stream: str) -> None:
+def _go(
+    tx: Tx, model_uuid: str, target: Number, facts: Facts, identity: Identity, options: Json | None, stream: str
+) -> None:
     if target == facts.model.agent_version:
         return
     if stream:
         # Kept, so that the agents' downloads look where the choice was made.
         models.change_config(tx, model_uuid, {"agent-stream": stream}, [])
+    if options is None:
+        options = _configured_rollout(json.loads(models.get(tx.db, model_uuid).config))
     upgrades.start(tx, model_uuid, str(target), identity.name, options)
+
+
+def _configured_rollout(config: Json) -> Json:
+    """The rollout that the model's own configuration asks for: its keys ``rollout-canary``, ``rollout-batch``, ..."""
+    given = {key: config[f"rollout-{key}"] for key in _ROLLOUT if f"rollout-{key}" in config}
+    # What a person sets on the command line arrives as text.
+    numbers = {key: int(value) for key, value in given.items() if type(_ROLLOUT[key]) is int and str(value).isdigit()}
+    return rollout_options({"rollout": given | numbers}) or _ROLLOUT
 
 
 def _model_facts(db: Connection, services: Services, model: Row[Any]) -> ModelFacts:

@@ -173,11 +173,13 @@ def test_entities_of_the_log() -> None:
 
 
 def options(**given: Any) -> dict[str, Any]:
-    return {"canary": 0, "batch": "", "max_failures": "", "health_time": "", "no_rollback": False} | given
+    juju = {"canary": 0, "batch": "", "max_failures": "", "health_time": "", "no_rollback": False}
+    return juju | {"ignore_missing_binaries": False} | given
 
 
 def test_rollout_options() -> None:
     assert rollout(options()) == {}
+    assert rollout(options(ignore_missing_binaries=True)) == {"ignore-missing-binaries": True}
     assert rollout(options(canary=1, batch="25%", max_failures="0", health_time="1m30s")) == {
         "rollout": {"canary": 1, "batch": "25%", "max-failures": "0", "health-time": 90, "no-rollback": False}
     }

@@ -285,3 +285,15 @@ def test_an_upgrade_can_be_aborted(controller: Controller) -> None:
         assert admin.call("LabUpgrades", "List")["upgrades"][0]["status"] == "aborted"
         assert "last upgrade aborted on" in client.call("Client", "FullStatus")["model"]["model-status"]["info"]
         set_version(client, "2.7.0", force=True)
+
+
+def test_the_models_configuration_says_how_upgrades_proceed_unless_the_request_does(controller: Controller) -> None:
+    with controller.admin() as admin, controller.admin(controller.model) as client:
+        client.call("ModelConfig", "ModelSet", {"config": {"rollout-canary": "1", "rollout-batch": "25%"}})
+        set_version(client, "2.6.10", force=True)
+        (upgrade,) = admin.call("LabUpgrades", "List")["upgrades"]
+        assert (upgrade["options"]["canary"], upgrade["options"]["batch"]) == (1, "25%")
+        client.call("Client", "AbortCurrentUpgrade")
+        set_version(client, "2.7.0", rollout={"batch": "2"}, force=True)
+        newest = max(admin.call("LabUpgrades", "List")["upgrades"], key=lambda entry: entry["id"])
+        assert (newest["options"]["canary"], newest["options"]["batch"]) == (0, "2")

@@ -14,6 +14,7 @@ from typing import TypeVar
 import yaml
 
 from jujulab.lab.names import check_name
+from jujulab.rollout.model import Options
 from jujulab_core import tags
 from jujulab_core.errors import UsageError
 from jujulab_core.version import Number
@@ -68,6 +69,8 @@ class LabSpec:
         api_port: The port on the host's loopback; 0 for the first free one from 17070 on.
         streams: Versions to publish, by stream.
         models: The hosted models.
+        rollout: How upgrades of the hosted models proceed unless a command says otherwise: ``canary``, ``batch``,
+            ``max-failures``, ``health-time``, ``no-rollback``.
         users: The users beside ``admin``.
     """
 
@@ -77,6 +80,7 @@ class LabSpec:
     api_port: int = 0
     streams: Mapping[str, tuple[Number, ...]] = field(default_factory=dict)
     models: tuple[ModelSpec, ...] = ()
+    rollout: Mapping[str, str] = field(default_factory=dict)
     users: tuple[UserSpec, ...] = ()
 
     @property
@@ -158,6 +162,7 @@ class _Reader:
             api_port=self._count(controller.get("api-port"), "controller.api-port", 0, 65535),
             streams=self._streams(top.get("streams")),
             models=self._models(top.get("models"), version),
+            rollout=self._rollout(top.get("rollout")),
             users=self._users(top.get("users"), top.get("models")),
         )
         self._consistent(spec, top.get("models"))
@@ -171,6 +176,20 @@ class _Reader:
                 self._checked(item, f"{key}[{at}]", Number.parse) for at, item in enumerate(self._list(versions, key))
             )
         return streams
+
+    def _rollout(self, node: yaml.Node | None) -> dict[str, str]:
+        found = self._map(node, "rollout", {"canary", "batch", "max-failures", "health-time", "no-rollback"})
+        if "canary" in found:
+            self._count(found["canary"], "rollout.canary", 0, 1000)
+        if "health-time" in found:
+            self._count(found["health-time"], "rollout.health-time", 0, 86400)
+        options = {key: self._checked(value, f"rollout.{key}", str) for key, value in found.items()}
+        for key in ("batch", "max-failures"):
+            if key in found:
+                self._checked(found[key], f"rollout.{key}", lambda text: Options.from_wire({"batch": text}))
+        if options.get("no-rollback", "false") not in ("true", "false"):
+            raise self._wrong(found["no-rollback"], "rollout.no-rollback", "must be true or false")
+        return options
 
     def _models(self, node: yaml.Node | None, version: Number) -> tuple[ModelSpec, ...]:
         models = []

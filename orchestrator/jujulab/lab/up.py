@@ -83,7 +83,7 @@ class _Up:
                 ensure_user(client, user, known, models, self._store.lab_dir(spec.name))
             for model in spec.models:
                 with closing(self._connect(endpoint, models[model.name])) as connection:
-                    fill_model(connection, model)
+                    fill_model(connection, model, spec.rollout)
             provision.provision_pending(client, spec.controller, self._report)
             for name, uuid in models.items():
                 with closing(self._connect(endpoint, uuid)) as connection:
