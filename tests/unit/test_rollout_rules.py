@@ -118,6 +118,18 @@ def test_a_dead_agents_binary_is_staged_over_ssh_after_a_while() -> None:
     assert decide(found, {"0": Busy(Act.STAGE)}, LIMITS.stage_help + 1).acts == ()
 
 
+def test_a_silent_agents_machine_is_asked_whether_it_runs_at_all() -> None:
+    found = upgrade(machine(0, Phase.RESTARTING, deadline=LIMITS.restart, connected=False))
+    assert decide(found, {}, LIMITS.look - 1) == rules.Decision(wake=LIMITS.look)
+    assert decide(found, {}, LIMITS.look).acts == (("0", Act.LOOK),)
+    assert decide(found, {"0": Busy(Act.LOOK)}, LIMITS.look).acts == ()
+    assert decide(found, {"0": Busy(Act.LOOK, until=15.0)}, LIMITS.look) == rules.Decision(wake=15.0)
+    assert rules.after(found, "0", Result(Act.LOOK, True), 11.0) is None
+    assert rules.after(found, "0", Result(Act.LOOK, False, "gone"), 11.0) == Change("0", Phase.FAILED, "gone")
+    talking = upgrade(machine(0, Phase.RESTARTING, deadline=LIMITS.restart))
+    assert decide(talking, {}, LIMITS.look).acts == ()
+
+
 def test_health_time_is_counted_from_the_last_report() -> None:
     options = Options(health_time=10.0)
     up = {"version": "2.6.10", "deadline": 100.0}

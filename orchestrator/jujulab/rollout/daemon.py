@@ -236,6 +236,7 @@ class Orchestrator:
                 continue
             if not event.result.ok:
                 log.info("upgrade %d: machine %s: %s", event.upgrade, event.machine, event.result.reason)
+            if not event.result.ok or event.result.act is Act.LOOK:
                 self._busy[key] = Busy(event.result.act, now + self._settings.limits.retry)
             change = rules.after(upgrade, event.machine, event.result, now, self._settings.limits)
             if change is not None:

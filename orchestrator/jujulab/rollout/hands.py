@@ -86,7 +86,7 @@ class Hands:
         if not machine.address:
             return Result(act, False, "its address is not known: it has never logged in")
         try:
-            code, _, err = self._run(_target(machine), _command(machine, act, token), _seconds(act))
+            code, out, err = self._run(_target(machine), _command(machine, act, token), _seconds(act))
         except paramiko.BadHostKeyException:
             return Result(act, False, "its SSH host key is not the one that the lab made")
         except (OSError, EOFError, paramiko.SSHException) as error:
@@ -95,6 +95,8 @@ class Hands:
         reason = err.strip().splitlines()[-1] if err.strip() else f"upgradectl ended with {code}"
         if code == _FENCED:
             raise FencedError(reason)
+        if code == 0 and act is Act.LOOK:
+            return _seen(out)
         return Result(act, code == 0, "" if code == 0 else reason, unstaged=code == _UNSTAGED)
 
     def _run(self, target: Target, command: str, seconds: float) -> tuple[int, str, str]:
@@ -146,6 +148,15 @@ class Hands:
             connection.close()
 
 
+def _seen(shown: str) -> Result:
+    """Reads what ``upgradectl show`` prints: ``TAG BINARY ACTIVE-STATE PID`` for each agent."""
+    for line in shown.splitlines():
+        tag, binary, state, _ = line.split()
+        if state == "failed":
+            return Result(Act.LOOK, False, f"{tag} of {binary} does not stay up: systemd has given up on it")
+    return Result(Act.LOOK, True)
+
+
 def _target(machine: Machine) -> Target:
     return Target(machine.address, machine.instance_id, machine.host_key)
 
@@ -156,7 +167,9 @@ def _seconds(act: Act) -> float:
 
 def _command(machine: Machine, act: Act, token: int) -> str:
     binary = machine.binary
-    if act is Act.STAGE:
+    if act is Act.LOOK:
+        words = ["show"]
+    elif act is Act.STAGE:
         words = ["stage", str(token), binary.name, binary.url, binary.sha256, str(binary.size)]
     else:
         words = ["swap", str(token), binary.name if act is Act.SWAP else machine.old_binary, *machine.tags]

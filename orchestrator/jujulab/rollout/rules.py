@@ -27,6 +27,7 @@ class Act(StrEnum):
 
     STAGE = "stage"
     SWAP = "swap"
+    LOOK = "look"
     ROLL_BACK = "roll back"
 
 
@@ -41,6 +42,7 @@ class Limits:
         restart: From the restart until every agent of the machine has reported the new version.
         steps: From the restart until the new version's upgrade steps have ended, for an agent that is busy with them;
             it tries five times, two minutes apart (the Juju upgrade specification, section G.3).
+        look: How long an agent may be silent after the restart before its machine is asked whether it runs at all.
         retry: Between two tries of the same act on the same machine.
     """
 
@@ -49,6 +51,7 @@ class Limits:
     swap: float = 120.0
     restart: float = 90.0
     steps: float = 900.0
+    look: float = 10.0
     retry: float = 5.0
 
 
@@ -171,6 +174,8 @@ def after(upgrade: Upgrade, machine_id: str, result: Result, now: float, limits:
         if result.unstaged:
             return Change(machine_id, Phase.STAGING, result.reason, now + limits.stage)
         return None
+    if result.act is Act.LOOK:
+        return None if result.ok else Change(machine_id, Phase.FAILED, result.reason)
     if result.act is Act.STAGE:
         return Change(machine_id, Phase.STAGED, "staged over SSH") if result.ok else None
     reason = machine.agents[0].reason
@@ -217,7 +222,7 @@ def _machine(
     if machine.phase is Phase.SWAPPING:
         return _swapping(machine, busy, now, limits)
     if machine.phase in (Phase.RESTARTING, Phase.VERIFYING):
-        return _restarted(upgrade, machine, now, limits)
+        return _restarted(upgrade, machine, busy, now, limits)
     if machine.phase is Phase.FAILED and upgrade.options.rollback:
         return (None, None, None) if busy and busy.until is None else (None, Act.ROLL_BACK, None)
     return None, None, None
@@ -266,7 +271,7 @@ def _swapping(machine: Machine, busy: Busy | None, now: float, limits: Limits) -
     return None, Act.SWAP, deadline
 
 
-def _restarted(upgrade: Upgrade, machine: Machine, now: float, limits: Limits) -> _Verdict:
+def _restarted(upgrade: Upgrade, machine: Machine, busy: Busy | None, now: float, limits: Limits) -> _Verdict:
     gave_up = next((agent for agent in machine.agents if "(giving up)" in agent.message), None)
     if gave_up is not None:
         return Change(machine.id, Phase.FAILED, f"{gave_up.tag}: {gave_up.message}"), None, None
@@ -285,7 +290,11 @@ def _restarted(upgrade: Upgrade, machine: Machine, now: float, limits: Limits) -
         return Change(machine.id, Phase.FAILED, _why_late(late, upgrade.new)), None, None
     if machine.phase is Phase.VERIFYING:
         return Change(machine.id, Phase.RESTARTING, f"{late[0].tag} did not stay healthy", deadline), None, deadline
-    return None, None, deadline
+    if _under_way(busy) or all(agent.connected for agent in late):
+        return None, None, deadline
+    look_at = max(machine.since + limits.look, busy.until if busy and busy.until else 0.0)
+    # A release that crashes is known as bad long before the deadline: systemd has given up on it.
+    return (None, Act.LOOK, deadline) if now >= look_at else (None, None, min(look_at, deadline))
 
 
 def _is_up(agent: Agent, version: str) -> bool:
