@@ -54,6 +54,10 @@ lock: ## Choose the dependencies anew: constraints.txt
 	    --no-annotate --no-emit-index-url --no-emit-find-links --unsafe-package jujulab --extra dev \
 	    --output-file constraints.txt pyproject.toml
 
+.PHONY: process
+process: $(READY) ## Run the tests that drive real agent and controller processes on the loopback
+	@$(BIN)/pytest tests/process
+
 .PHONY: setup
 setup: $(READY) ## Set up all that a lab needs: environment, Docker engine, images
 	@images/host/engine-up
@@ -61,7 +65,7 @@ setup: $(READY) ## Set up all that a lab needs: environment, Docker engine, imag
 	@$(BIN)/jujulab doctor
 
 .PHONY: test
-test: lint unit e2e ## Run all checks and tests; stops the Docker engine behind it if it had to start it
+test: lint unit process e2e ## Run all checks and tests; stops the Docker engine behind it if it had to start it
 
 .PHONY: unit
 unit: $(READY) ## Run the unit tests

@@ -18,7 +18,7 @@ from jujulab_core.version import Number
 ATTEMPTS = 5
 RETRY_SECONDS = 120.0
 # With the wrench `short-upgrade-timeout`, which in Juju shortens the waits of controllers for one another.
-SHORT_RETRY_SECONDS = 3.0
+SHORT_RETRY_SECONDS = 1.0
 _MODULE = "juju.worker.upgradesteps"
 _UPGRADE_MODULE = "juju.upgrade"
 

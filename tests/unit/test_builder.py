@@ -186,7 +186,7 @@ def test_publishers_do_not_get_in_each_others_way(keyed: Path) -> None:
         (["publish", "2.6.4", "--stream", "../x"], 'invalid stream "../x"'),
         (["publish", "2.6.4", "--defect", "x"], 'unknown defect "x"'),
         (["publish", "2.6.4", "--size", "x"], "invalid int value: 'x'"),
-        (["publish"], "the following arguments are required: VERSION"),
+        (["publish"], "give either versions or --all"),
         (["nonsense"], "invalid choice: 'nonsense'"),
     ],
 )
