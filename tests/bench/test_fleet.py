@@ -1,5 +1,7 @@
 """An upgrade of a whole model, against the floor: the same work inside the containers at once, with nobody in charge.
 
+The floor ends, like the upgrade, when the new agents have logged in: a service that is merely started does nothing yet.
+
 ``JUJULAB_BENCH_MACHINES`` sets the size of the fleet (20). Only ratios of one run on one machine are compared.
 """
 
@@ -38,7 +40,10 @@ echo "$(sha256sum </tmp/tools.tgz | cut -d ' ' -f 1)" >/dev/null
 mkdir floor && tar -xzf /tmp/tools.tgz -C floor && sync floor && mv floor {binary}
 for tag in machine-* unit-*; do ln -s $PWD/{binary} .$tag && mv -T .$tag $tag; done
 sync .
+before=$(cat /var/log/juju/*.log | grep -c "logged in to")
 systemctl restart $(ls -d machine-* unit-* | sed s/^/jujud-/)
+wanted=$((before + $(ls -d machine-* unit-* | wc -l)))
+while [ "$(cat /var/log/juju/*.log | grep -c "logged in to")" -lt "$wanted" ]; do sleep 0.3; done
 date +%s%N >/tmp/floor-done
 """
 
