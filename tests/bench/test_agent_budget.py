@@ -16,12 +16,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.support.agent_process import AgentProcess
-from tests.support.fake_controller import FakeController
 
 from jujulab_agent.builder.jujud import build_jujud
 from jujulab_agent.builder.tarball import build_tarball
 from jujulab_core.version import Number
+from tests.support.agent_process import AgentProcess
+from tests.support.fake_controller import FakeController
 
 pytestmark = pytest.mark.bench
 

@@ -18,6 +18,7 @@ from datetime import datetime
 import docker
 import pytest
 from docker.models.containers import Container
+
 from tests.e2e import support
 from tests.e2e.support import run
 

@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.support.controller_process import Controller, Streams, add_model, running
 
 from jujulab.lab.labfile import UserSpec
 from jujulab.lab.users import ensure_user, user_dir
@@ -23,6 +22,7 @@ from jujulab_controller.access import BURST, MAX_NAMES, REFILL_SECONDS, FailedLo
 from jujulab_controller.auth import NOBODY, check_password, hash_user_password
 from jujulab_core.errors import RpcError, UsageError
 from jujulab_core.rpc import Client
+from tests.support.controller_process import Controller, Streams, add_model, running
 
 WRONG = ("invalid entity name or password", "unauthorized access")
 DENIED = ("permission denied", "unauthorized access")

@@ -13,7 +13,6 @@ from typing import Any, NamedTuple, cast
 
 import pytest
 import yaml
-from tests.support.controller_process import ADMIN_PASSWORD, Controller, Machine, Streams, running
 from websockets.sync.client import connect as websocket
 
 import jujulab_controller.facades.all
@@ -24,6 +23,7 @@ from jujulab_core.errors import RpcError
 from jujulab_core.rpc import Client
 from jujulab_core.rpc.channel import dial, tls_context
 from jujulab_core.version import Number
+from tests.support.controller_process import ADMIN_PASSWORD, Controller, Machine, Streams, running
 
 TABLE = yaml.safe_load((Path(__file__).parent / "data" / "access.yaml").read_text())
 SETS: dict[str, list[str]] = TABLE["sets"]

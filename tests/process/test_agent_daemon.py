@@ -11,13 +11,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.support.agent_process import AgentProcess
-from tests.support.fake_controller import FakeController, RefusalError
 
 from jujulab_agent.builder.jujud import build_jujud
 from jujulab_agent.builder.tarball import build_tarball
 from jujulab_core import agentconf
 from jujulab_core.version import Binary
+from tests.support.agent_process import AgentProcess
+from tests.support.fake_controller import FakeController, RefusalError
 
 NEW = "2.6.10-bionic-amd64"
 

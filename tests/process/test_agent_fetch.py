@@ -15,13 +15,13 @@ from pathlib import Path
 
 import pytest
 from aiohttp import web
-from tests.support.fake_controller import MODEL, FakeController
 
 from jujulab_agent import archive, fetch
 from jujulab_agent.builder.tarball import build_tarball
 from jujulab_core.errors import JujulabError, VerificationError
 from jujulab_core.rpc.channel import tls_context
 from jujulab_core.version import Binary
+from tests.support.fake_controller import MODEL, FakeController
 
 BINARY = Binary.parse("2.6.10-bionic-amd64")
 PATH = f"/model/{MODEL}/tools/{BINARY}"

@@ -15,13 +15,13 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.fixtures.archives import BAD, Bad, bomb, good, header_bomb
-from tests.support.controller_process import ADMIN_PASSWORD, Controller, running
 
 from jujulab_agent.archive import unpack
 from jujulab_core import archive
 from jujulab_core.errors import VerificationError
 from jujulab_core.rpc.channel import dial, tls_context
+from tests.fixtures.archives import BAD, Bad, bomb, good, header_bomb
+from tests.support.controller_process import ADMIN_PASSWORD, Controller, running
 
 VERSION = "2.6.10-bionic-amd64"
 TAR_GZ = "application/x-tar-gz"

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from tests.support.controller_process import ADMIN_PASSWORD, Controller, add_model, running
 
 from jujulab.cli import main
 from jujulab.lab import restore
 from jujulab.store import Store
 from jujulab_core.errors import JujulabError
+from tests.support.controller_process import ADMIN_PASSWORD, Controller, add_model, running
 
 NOT_HERE = "backups are only supported from the controller model\nUse juju switch to select the controller model"
 

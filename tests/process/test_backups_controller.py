@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.controller_process import ADMIN_PASSWORD, Controller, Machine, add_model, running
 
 from jujulab_core.errors import ConnectionLost, RpcError
 from jujulab_core.rpc import Client
 from jujulab_core.waiting import Deadline, wait_for
+from tests.support.controller_process import ADMIN_PASSWORD, Controller, Machine, add_model, running
 
 
 def _request(

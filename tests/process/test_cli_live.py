@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from tests.support.controller_process import ADMIN_PASSWORD, Controller, Machine, Streams, running
 
 from jujulab.cli import main
 from jujulab.lab import provision
 from jujulab.store import Store
 from jujulab_core.rpc import Client
 from jujulab_core.waiting import Deadline, wait_for
+from tests.support.controller_process import ADMIN_PASSWORD, Controller, Machine, Streams, running
 
 WAIT_SECONDS = 30
 

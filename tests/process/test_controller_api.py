@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from tests.support.controller_process import ADMIN_PASSWORD, Controller, Machine, Streams, add_model, running
 from websockets.sync.client import connect as websocket
 
 from jujulab_core.errors import RpcError
 from jujulab_core.rpc import Client
 from jujulab_core.rpc.channel import tls_context
+from tests.support.controller_process import ADMIN_PASSWORD, Controller, Machine, Streams, add_model, running
 
 
 @pytest.fixture(scope="module")

@@ -4,11 +4,10 @@ import sqlite3
 import threading
 from pathlib import Path
 
-from tests.support.controller_process import Controller, add_model, running
-
 from jujulab_core.errors import ConnectionLost, RpcError
 from jujulab_core.rpc import Client
 from jujulab_core.waiting import Deadline, wait_for
+from tests.support.controller_process import Controller, add_model, running
 
 
 def test_whatever_was_acknowledged_survives_a_kill(tmp_path: Path) -> None:

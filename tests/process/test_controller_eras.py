@@ -3,9 +3,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from tests.support.controller_process import Controller, Streams, add_model, running
 
 from jujulab_core.errors import RpcError
+from tests.support.controller_process import Controller, Streams, add_model, running
 
 
 @pytest.fixture(scope="module")

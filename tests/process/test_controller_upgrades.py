@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.controller_process import Controller, Machine, Streams, add_model, running
 
 from jujulab_core.errors import RpcError
 from jujulab_core.rpc import Client
+from tests.support.controller_process import Controller, Machine, Streams, add_model, running
 
 
 @pytest.fixture(scope="module")

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.fake_controller import MODEL, FakeController, RefusalError
 
 from jujulab_core.errors import ConnectionLost, DeadlineError, JujulabError, RpcError
 from jujulab_core.rpc import Client, Reply, connect, only_result
+from tests.support.fake_controller import MODEL, FakeController, RefusalError
 
 
 @pytest.fixture(scope="module")

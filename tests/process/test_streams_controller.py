@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.fixtures.servers import endless, fixed, proxy, serving
-from tests.support.controller_process import Controller, Streams, running
 
 from jujulab_core.errors import RpcError
 from jujulab_core.rpc import Client
 from jujulab_core.rpc.channel import tls_context
 from jujulab_core.simplestreams import Item, documents
 from jujulab_core.version import Binary
+from tests.fixtures.servers import endless, fixed, proxy, serving
+from tests.support.controller_process import Controller, Streams, running
 
 NEW = "2.6.10-bionic-amd64"
 DAY = timedelta(days=1)

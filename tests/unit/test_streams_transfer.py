@@ -7,11 +7,11 @@ import time
 import tracemalloc
 
 import pytest
-from tests.fixtures.servers import Answer, dripping, endless, fixed, proxy, serving, silent
 
 from jujulab_controller.transfer import NotThereError, Patience, Transfer
 from jujulab_core.errors import VerificationError
 from jujulab_core.rules.proxies import proxy_for
+from tests.fixtures.servers import Answer, dripping, endless, fixed, proxy, serving, silent
 
 LIMIT = 4 * 1024 * 1024
 HASTY = Patience(window=0.5, least_rate=1000, total=3.0)
