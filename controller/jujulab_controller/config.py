@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Row
 
+from jujulab_controller import controller_config
 from jujulab_core.errors import RpcError
 from jujulab_core.simplestreams import check_stream
 
@@ -52,6 +53,9 @@ def effective(model: Row[Any], controller: Row[Any]) -> dict[str, dict[str, Any]
         "uuid": model.uuid,
     }
     settings |= {key: {"value": value, "source": "model"} for key, value in own.items()}
+    for key, value in controller_config.model_defaults(controller).items():
+        if own.get(key) == value:
+            settings[key]["source"] = "controller"
     return dict(sorted(settings.items()))
 
 

@@ -6,6 +6,7 @@ The tests of this module build on one another: they are one journey, in steps th
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -161,6 +162,24 @@ def test_ssh_and_the_logs(lab: Lab) -> None:
     assert lab.juju("ssh", "ubuntu/0", "sudo", "id", "-u").stdout.strip() == "0"
     log = lab.juju("debug-log", "--replay", "--no-tail", "--limit", "2000").stdout
     assert re.search(r"^machine-0: \d\d:\d\d:\d\d INFO juju\.", log, re.MULTILINE)
+
+
+def test_files_go_there_and_back(lab: Lab, tmp_path: Path) -> None:
+    (tmp_path / "there").write_text("some text\n")
+    lab.juju("scp", str(tmp_path / "there"), "0:/tmp/there")
+    lab.juju("scp", "ubuntu/0:/tmp/there", str(tmp_path / "back"))
+    assert (tmp_path / "back").read_text() == "some text\n"
+
+
+def test_new_models_begin_with_the_defaults(lab: Lab) -> None:
+    lab.juju("model-defaults", "agent-stream=proposed")
+    lab.juju("add-model", "third", "--no-switch")
+    assert lab.juju("model-config", "-m", "e2e-aws:third", "agent-stream").stdout == "proposed\n"
+    assert re.search(r"^agent-stream +released +proposed$", lab.juju("model-defaults").stdout, re.MULTILINE)
+    lab.juju("model-defaults", "--reset", "agent-stream")
+    lab.juju("destroy-model", "third", "-y")
+    said = lab.juju("model-defaults", "agent-version=2.6.10", expect=1).stderr
+    assert said.startswith("ERROR agent-version cannot have a default value")
 
 
 def test_a_lab_that_was_stopped_goes_on(lab: Lab) -> None:

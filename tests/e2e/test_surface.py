@@ -105,6 +105,26 @@ def test_a_step_that_fails_is_seen_until_somebody_repairs_it(lab: Lab) -> None:
     assert conf.split()[1].strip('"') == "2.6.10"
 
 
+def test_the_other_wrenches(lab: Lab) -> None:
+    def throw(*features: str) -> None:
+        lines = "".join(f"{feature}\\n" for feature in features)
+        run(
+            lab.machine(0),
+            f"printf '{lines}' > /var/lib/juju/wrench/machine-agent && systemctl restart jujud-machine-0",
+        )
+
+    run(lab.machine(0), "install -d /var/lib/juju/wrench")
+    throw("always-try-upgrade", "fail-upgrade-start")
+    until(lab, "held up", lambda status: message(status, "0") == "upgrading to 2.6.10")
+    throw("always-try-upgrade")
+    until(lab, "upgraded again", lambda status: message(status, "0") == "")
+    assert 'starting upgrade from 2.6.10 to 2.6.10 for "machine-0"' in run(
+        lab.machine(0), "cat /var/log/juju/machine-0.log"
+    )
+    run(lab.machine(0), "rm -r /var/lib/juju/wrench && systemctl restart jujud-machine-0")
+    until(lab, "as before", lambda status: status["machines"]["0"]["juju-status"]["current"] == "started")
+
+
 def test_the_log_is_filtered(lab: Lab) -> None:
     def lines(*flags: str) -> list[str]:
         return lab.juju("debug-log", "--replay", "--no-tail", *flags).stdout.splitlines()

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from jujulab_controller import config
+from jujulab_controller import config, controller_config
 from jujulab_controller.auth import Access
 from jujulab_controller.errors import bad_request, permission_denied
 from jujulab_controller.facades.bulk import each
@@ -122,8 +122,8 @@ async def create_model(call: Call) -> dict[str, Any]:
         if users.get(tx.db, owner) is None:
             raise RpcError(f'user "{owner}" not found', "user not found")
         mine = models.the_controller(tx.db)
-        settings.setdefault("authorized-keys", mine.authorized_keys)
-        models.create(tx, uuid, name, owner, str(version), settings)
+        begins_with = {"authorized-keys": mine.authorized_keys} | controller_config.model_defaults(mine)
+        models.create(tx, uuid, name, owner, str(version), begins_with | settings)
 
     await services.store.write(write)
     return await services.store.read(lambda db: info(db, uuid, services.is_lost(uuid)))

@@ -61,6 +61,7 @@ COMMANDS: dict[str, Entry] = {
     "download-backup": Entry(JUJU, "Download a backup that is kept on a controller."),
     "machines": Entry(JUJU, "List the machines of a model.", ("list-machines",)),
     "model-config": Entry(JUJU, "Show or change a model's configuration."),
+    "model-defaults": Entry(JUJU, "Show or change what new models' configuration begins with.", ("model-default",)),
     "models": Entry(JUJU, "List the models of a controller.", ("list-models",)),
     "remove-machine": Entry(JUJU, "Remove machines from a model."),
     "remove-unit": Entry(JUJU, "Remove units from a model."),
