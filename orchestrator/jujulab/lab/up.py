@@ -62,6 +62,9 @@ class _Up:
     def run(self) -> None:
         spec = self._spec
         self._check_names()
+        if self._engine.find(names.container(spec.name, names.CONTROLLER)) is None:
+            # Looked for again when it is taken; asked for now, so that nothing is made when there is none.
+            self._free_port()
         # Controller, streams and orchestrator come on top of the machines.
         host.check_capacity(spec.machine_count + 3)
         images.ensure_images(self._engine.client, progress=self._report)
