@@ -121,6 +121,11 @@ class FakeController:
         asyncio.set_event_loop(self.loop)
         self.loop.run_until_complete(self._start())
         self.loop.run_forever()
+        # Requests that nobody will answer any more: a watcher's, or that of an agent that was killed.
+        pending = asyncio.all_tasks(self.loop)
+        for task in pending:
+            task.cancel()
+        self.loop.run_until_complete(asyncio.gather(*pending, return_exceptions=True))
 
     async def _start(self) -> None:
         app = web.Application()
