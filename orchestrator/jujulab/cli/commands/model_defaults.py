@@ -20,6 +20,7 @@ AGENT_VERSION = "agent-version"
         ("Back to Juju's own default:", "jujulab model-defaults --reset agent-stream"),
     ],
     see_also=["model-config", "controller-config", "add-model"],
+    aliases=["model-default"],
 )
 @click.argument("arguments", nargs=-1, metavar="[KEY | KEY=VALUE...]")
 @controller_option
