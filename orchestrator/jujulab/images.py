@@ -59,8 +59,12 @@ IMAGES = tuple(RECIPES)
 
 
 def image_tag(name: str) -> str:
-    """The tag of one of our images: ``jujulab/machine:latest``."""
-    return f"jujulab/{name}:latest"
+    """The tag of one of our images: ``jujulab/machine:latest``.
+
+    ``JUJULAB_IMAGES`` replaces the first part, so that two checkouts can use one engine without building each other's
+    images anew.
+    """
+    return f"{os.environ.get('JUJULAB_IMAGES') or 'jujulab'}/{name}:latest"
 
 
 def ensure_images(client: docker.DockerClient, progress: Progress = lambda _: None) -> None:
@@ -126,7 +130,7 @@ class _Builder:
         old = self._find(name)
         if old is not None and old.labels.get(INPUTS_LABEL) == digest:
             return
-        arguments = {} if recipe.parent else {"FROM": rootfs.ensure(self._client, self._progress)}
+        arguments = {"FROM": image_tag(recipe.parent) if recipe.parent else rootfs.ensure(self._client, self._progress)}
         if pins:
             self._progress(f"{_title(name)}: collecting {len(pins)} Python packages")
             machine = str(self._client.info()["Architecture"])

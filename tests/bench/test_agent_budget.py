@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from jujulab.images import image_tag
 from jujulab_agent.builder.jujud import build_jujud
 from jujulab_agent.builder.tarball import build_tarball
 from jujulab_core.version import Number
@@ -25,7 +26,7 @@ from tests.support.fake_controller import FakeController
 
 pytestmark = pytest.mark.bench
 
-IMAGE = "jujulab/machine"
+IMAGE = image_tag("machine")
 ROUNDS = 20
 MEMORY_MIB = 30
 # On a host where the yardstick takes 60 ms this is the budget of 150 ms.

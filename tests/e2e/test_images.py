@@ -152,7 +152,7 @@ def test_the_controllers_first_boot(lab: Bench) -> None:
     internet = lab.server("streams.canonical.com", pki.make_streams_cert(lab.ca, datetime.datetime.now(datetime.UTC)))
     path = f"/juju/tools/agent/{OLD.binary}.tgz"
     lab.put(internet, path, OLD.data)
-    controller = lab.machine("0", OLD, f"https://streams.canonical.com{path}", image="jujulab/controller")
+    controller = lab.machine("0", OLD, f"https://streams.canonical.com{path}", role="controller")
     booted(controller)
     juju = "/var/lib/juju"
     assert run(controller, f"stat -c '%a %s' {juju}/bootstrap-params {juju}/bootstrap-tools.tar.gz") == (

@@ -13,6 +13,7 @@ import pytest
 from docker import DockerClient
 from docker.models.containers import Container
 
+from jujulab.images import image_tag
 from jujulab.lab import names, secrets
 from jujulab.lab.engine import ContainerSpec, Engine, File
 from tests.e2e import support
@@ -23,7 +24,8 @@ pytestmark = pytest.mark.e2e
 LAB = "offline"
 PROXY_IMAGE = "jujulab-test/tinyproxy"
 PROXY_DOCKERFILE = """\
-FROM jujulab/base:latest
+ARG FROM
+FROM ${FROM}
 RUN export DEBIAN_FRONTEND=noninteractive \\
  && apt-get -qq update \\
  && apt-get -qq install -y --no-install-recommends tinyproxy \\
@@ -157,7 +159,7 @@ def test_a_mirror(offline: Lab, tmp_path: Path) -> None:
     before = internet_fetches(offline, "2.6.10")
     cert = secrets.load(offline.juju.data / "labs" / LAB, LAB).streams_cert
     tls = (File("/etc/jujulab/tls.crt", cert.certificate), File("/etc/jujulab/tls.key", cert.key))
-    with server(offline, "mirror", "jujulab/streams", (names.network(LAB),), *tls) as mirror:
+    with server(offline, "mirror", image_tag("streams"), (names.network(LAB),), *tls) as mirror:
         mirror.put_archive("/srv/streams", tree(directory / "tools", "tools"))
         for model in ("controller", "default"):
             do("model-config", "-m", f"{LAB}:{model}", "agent-metadata-url=http://mirror/tools")
@@ -183,7 +185,11 @@ def test_a_proxy(offline: Lab, engine: DockerClient) -> None:
     variables = ("http_proxy", "https_proxy", "no_proxy")
     proxies = {key: value for key, value in os.environ.items() if key.lower() in variables}
     engine.images.build(
-        fileobj=io.BytesIO(PROXY_DOCKERFILE.encode()), tag=PROXY_IMAGE, buildargs=proxies, rm=True, forcerm=True
+        fileobj=io.BytesIO(PROXY_DOCKERFILE.encode()),
+        tag=PROXY_IMAGE,
+        buildargs=proxies | {"FROM": image_tag("base")},
+        rm=True,
+        forcerm=True,
     )
     conf = File("/etc/jujulab/tinyproxy.conf", PROXY_CONF, 0o644)
     with server(offline, "proxy", PROXY_IMAGE, (names.network(LAB), names.internet(LAB)), conf) as proxy:

@@ -17,6 +17,7 @@ from typing import NamedTuple
 from docker.models.containers import Container
 
 from jujulab import host
+from jujulab.images import image_tag
 from jujulab.lab import machines, names, pki
 from jujulab.lab.engine import ContainerSpec, Engine, File
 
@@ -85,7 +86,7 @@ class Bench:
         return self.engine.ensure_started(
             ContainerSpec(
                 name=names.container(self.lab, alias.partition(".")[0]),
-                image="jujulab/streams",
+                image=image_tag("streams"),
                 hostname="server",
                 labels=names.labels(self.lab, names.STREAMS),
                 networks={names.network(self.lab): (alias,)},
@@ -106,9 +107,9 @@ class Bench:
             archive.addfile(entry, io.BytesIO(data))
         server.put_archive("/", content.getvalue())
 
-    def machine(self, machine_id: str, what: Tarball, *urls: str, image: str = "jujulab/machine") -> Container:
+    def machine(self, machine_id: str, what: Tarball, *urls: str, role: str = "machine") -> Container:
         """A machine whose first boot installs this agent binary."""
-        name = f"{image.partition('/')[2]}-{machine_id}"
+        name = f"{role}-{machine_id}"
         key = self.host_keys.setdefault(names.container(self.lab, name), pki.make_ssh_key(name))
         files = machines.first_boot(
             agent_conf={"tag": f"machine-{machine_id}", "cacert": self.ca.certificate, "apipassword": "secret"},
@@ -120,12 +121,12 @@ class Bench:
             host_key=key,
             authorized_key=self.login.public,
         )
-        if image == "jujulab/controller":
+        if role == "controller":
             files += (File(f"{machines.SEED_DIR}/bootstrap-params", "{}\n"),)
         return self.engine.ensure_started(
             ContainerSpec(
                 name=names.container(self.lab, name),
-                image=image,
+                image=image_tag(role),
                 hostname=name,
                 labels=names.labels(self.lab, names.MACHINE),
                 networks={names.network(self.lab): (name,)},

@@ -58,7 +58,8 @@ def test_a_context_is_the_same_bytes_for_the_same_input() -> None:
 def test_every_image_stands_on_the_one_that_its_recipe_names(name: str) -> None:
     text = (ROOT / "images" / name / "Dockerfile").read_text()
     parent = images.RECIPES[name].parent
-    assert re.findall(r"^FROM (.*)", text, re.MULTILINE) == [images.image_tag(parent) if parent else "${FROM}"]
+    default = images.image_tag(parent) if parent else "debian:bookworm-slim"
+    assert re.findall(r"^(?:ARG )?FROM.*", text, re.MULTILINE) == [f"ARG FROM={default}", "FROM ${FROM}"]
     if parent:
         assert images.IMAGES.index(parent) < images.IMAGES.index(name)
 

@@ -47,6 +47,7 @@ EXIT_CODES = (
 
 ENVIRONMENT = (
     ("JUJULAB_DATA", "directory of the labs' secrets and the client store (~/.local/state/jujulab)"),
+    ("JUJULAB_IMAGES", "first part of the images' names (jujulab): a checkout of its own for each"),
     ("JUJULAB_CLIENT_VERSION", "version this client claims to be; by default the controller's"),
     ("JUJU_CONTROLLER", "controller to use instead of the current one"),
     ("JUJU_MODEL", "[CONTROLLER:]MODEL to use instead of the current one"),

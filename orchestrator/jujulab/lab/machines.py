@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from jujulab.images import image_tag
 from jujulab.lab import names
 from jujulab.lab.engine import ContainerSpec, File
 from jujulab.lab.pki import SshKey
@@ -97,7 +98,7 @@ def machine_spec(
     extra = {names.LABEL_MODEL: model_uuid, names.LABEL_MACHINE: machine_id}
     return ContainerSpec(
         name=names.container(lab, instance),
-        image="jujulab/machine",
+        image=image_tag("machine"),
         hostname=instance,
         labels=names.labels(lab, names.MACHINE, **extra),
         networks={names.network(lab): (instance,)},

@@ -117,7 +117,7 @@ class _Up:
         return self._engine.ensure_started(
             ContainerSpec(
                 name=names.container(lab, names.STREAMS),
-                image="jujulab/streams",
+                image=images.image_tag("streams"),
                 hostname=names.STREAMS,
                 labels=names.labels(lab, names.STREAMS),
                 networks={names.internet(lab): ("streams.canonical.com",)},
@@ -192,7 +192,7 @@ class _Up:
         params = json.dumps(self._bootstrap_params(published, port), indent=1)
         return ContainerSpec(
             name=names.container(lab, names.CONTROLLER),
-            image="jujulab/controller",
+            image=images.image_tag("controller"),
             hostname=instance,
             labels=names.labels(
                 lab,
@@ -280,7 +280,7 @@ class _Up:
         self._engine.ensure_started(
             ContainerSpec(
                 name=names.container(lab, names.ORCHESTRATOR),
-                image="jujulab/orchestrator",
+                image=images.image_tag("orchestrator"),
                 hostname=names.ORCHESTRATOR,
                 labels=names.labels(lab, names.ORCHESTRATOR),
                 networks={names.network(lab): (names.ORCHESTRATOR,)},

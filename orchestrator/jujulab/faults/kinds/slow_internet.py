@@ -7,6 +7,7 @@ import re
 from docker.errors import ContainerError
 
 from jujulab.faults.model import Keep, Kind, Record, Scene
+from jujulab.images import image_tag
 from jujulab.lab import names
 from jujulab.lab.engine import docker_errors
 from jujulab_core.errors import JujulabError, UsageError
@@ -21,7 +22,7 @@ def _tc(scene: Scene, command: str) -> None:
     with docker_errors("shape the traffic of the internet"):
         try:
             scene.engine.client.containers.run(
-                "jujulab/base",
+                image_tag("base"),
                 ["sh", "-ec", command],
                 network_mode=f"container:{scene.name(names.STREAMS)}",
                 cap_add=["NET_ADMIN"],
