@@ -139,7 +139,7 @@ async def abort(services: Services, identity: Identity, model_uuid: str) -> None
 
     def decide(tx: Tx) -> None:
         refuse(checks.abort_refusal(gather(tx.db, services, model_uuid, identity)))
-        upgrades.abort(tx, model_uuid)
+        upgrades.abort(tx, model_uuid, identity.name)
 
     await services.store.write(decide)
     await services.refresh_upgrade_mode()

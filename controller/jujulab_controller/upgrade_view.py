@@ -35,6 +35,9 @@ def header(db: Connection, upgrade: Row[Any]) -> Json:
         "finished": upgrade.finished,
         "requested-by": upgrade.requested_by,
         "options": json.loads(upgrade.options),
+        "roll-back": bool(upgrade.roll_back),
+        "accepted": json.loads(upgrade.accepted),
+        "retries": json.loads(upgrade.retries),
     }
 
 

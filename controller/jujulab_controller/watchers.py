@@ -59,7 +59,7 @@ class UpgradesWatcher:
             changed = await self._watcher.next()
             if not changed or any(topic[0] == "upgrade" for topic in changed):
                 return {}
-            rows = await self._services.store.read(upgrades.active)
+            rows = await self._services.store.read(upgrades.carried)
             if {row.model_uuid for row in rows} & {topic[1] for topic in changed}:
                 return {}
 

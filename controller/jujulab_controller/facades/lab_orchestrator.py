@@ -34,8 +34,8 @@ async def watch_upgrades(call: Call) -> dict[str, Any]:
 
 @lab_orchestrator.method("ActiveUpgrades")
 async def active_upgrades(call: Call) -> dict[str, Any]:
-    """The upgrades that are not over, with all about their agents."""
-    rows = await call.services.store.read(upgrades.active)
+    """The upgrades that are not over, and those that machines may still come back to, with all about their agents."""
+    rows = await call.services.store.read(upgrades.carried)
     return {"upgrades": await whole(call.services, rows)}
 
 
@@ -46,8 +46,8 @@ async def record(call: Call) -> dict[str, Any]:
     changes, status, reason = call.items("changes"), call.text("status"), call.text("reason")
 
     def write(tx: Tx) -> None:
-        upgrades.check_token(tx.db, token)
-        upgrades.record(tx, upgrade_id, changes, status, reason)
+        holder = upgrades.check_token(tx.db, token)
+        upgrades.record(tx, upgrade_id, changes, status, reason, holder)
 
     await call.services.store.write(write)
     if status:

@@ -10,7 +10,7 @@ from jujulab_controller.auth import Access
 from jujulab_controller.errors import permission_denied
 from jujulab_controller.rpc.call import Call, entity, number
 from jujulab_controller.rpc.registry import Where, facade
-from jujulab_controller.state import upgrades, users
+from jujulab_controller.state import upgrade_events, upgrades, users
 from jujulab_controller.upgrade_view import header, whole
 from jujulab_controller.watchers import NotifyWatcher
 
@@ -47,6 +47,35 @@ async def watch(call: Call) -> dict[str, Any]:
     row = await _readable(call)
     watcher = NotifyWatcher(call.services, ("upgrade", str(row.id)), ("agent", row.model_uuid))
     return {"watcher-id": call.session.add_watcher(watcher)}
+
+
+@lab_upgrades.method("Events")
+async def events(call: Call) -> dict[str, Any]:
+    """The history of one upgrade or of all that the user may see, behind a number, oldest first."""
+    upgrade_id = number(call.params, "id") or None
+    if upgrade_id is not None:
+        await _readable(call)
+    name, seq = call.identity.name, number(call.params, "after")
+
+    def read(db: Connection) -> list[dict[str, Any]]:
+        seen = [uuid for uuid in upgrade_events.models(db) if users.access(db, name, uuid) >= Access.READ]
+        return [_event(event) for event in upgrade_events.after(db, seq, seen, upgrade_id)]
+
+    return {"events": await call.services.store.read(read)}
+
+
+def _event(event: Row[Any]) -> dict[str, Any]:
+    return {
+        "seq": event.seq,
+        "time": event.time,
+        "upgrade": event.upgrade_id,
+        "model": event.model_uuid,
+        "tag": event.tag,
+        "phase": event.phase,
+        "reason": event.reason,
+        "status": event.status,
+        "by": event.done_by,
+    }
 
 
 async def _readable(call: Call) -> Row[Any]:

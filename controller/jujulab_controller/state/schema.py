@@ -221,6 +221,10 @@ upgrades = _table(
     Column("finished", Text),
     _text("requested_by"),
     _json("options"),
+    # Whether an abort also puts back the machines that are done.
+    _number("roll_back"),
+    _json("accepted", "[]"),
+    _json("retries"),
     Index("upgrades_by_status", "status"),
     Index("upgrades_by_model", "model_uuid"),
     # The number of a removed model's upgrade is never given again.
@@ -236,6 +240,31 @@ upgrade_agents = _table(
     _text("reason"),
     _text("since"),
     Column("deadline", Text),
+)
+
+# Only ever added to; it outlives the model that it is about.
+upgrade_events = _table(
+    "upgrade_events",
+    Column("seq", Integer, primary_key=True),
+    _text("time"),
+    _number("upgrade_id"),
+    _text("model_uuid"),
+    _text("tag"),
+    _text("phase"),
+    _text("status"),
+    _text("reason"),
+    _text("done_by"),
+    Index("upgrade_events_by_upgrade", "upgrade_id", "seq"),
+    autoincrement=True,
+)
+
+quarantine = _table(
+    "quarantine",
+    _model_key(),
+    _text("version", key=True),
+    _text("since"),
+    _text("done_by"),
+    _text("reason"),
 )
 
 leases = _table(

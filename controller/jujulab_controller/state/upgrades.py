@@ -3,35 +3,37 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, func, insert, select, update
 
 from jujulab_controller import clock
-from jujulab_controller.errors import NOT_FOUND, NOT_VALID, not_found
-from jujulab_controller.state import agents, models
+from jujulab_controller.errors import NOT_FOUND, NOT_VALID, TRY_AGAIN, not_found
+from jujulab_controller.state import agents, models, quarantine, upgrade_events
 from jujulab_controller.state.schema import controller, leases, upgrade_agents, upgrades
+from jujulab_controller.state.schema import models as models_table
 from jujulab_controller.state.store import Tx
+from jujulab_controller.state.upgrade_events import Phase
 from jujulab_core.errors import RpcError
 from jujulab_core.version import Number
 
-ACTIVE = ("running", "paused")
+ACTIVE = ("running", "paused", "aborting")
 FINAL = ("complete", "failed", "aborted")
-PHASES = (
-    "pending",
-    "staging",
-    "staged",
-    "swapping",
-    "restarting",
-    "verifying",
-    "done",
-    "failed",
-    "rolled-back",
-    "stranded",
-    "skipped",
-)
+WAITING = ("pending", "staging", "staged")
+IN_FLIGHT = ("swapping", "restarting", "verifying")
+ENDED = ("done", "failed", "rolled-back", "stranded", "skipped")
+PHASES = WAITING + IN_FLIGHT + ENDED
+# What the orchestrator may make of a status. Everything else comes too late: a person was faster, and what is over
+# stays over, but for a machine that came back by itself and made a failed upgrade complete.
+_BY_ORCHESTRATOR = {
+    "running": ("paused", "complete", "failed"),
+    "paused": ("complete", "failed"),
+    "aborting": ("aborted",),
+    "failed": ("complete",),
+}
+ORCHESTRATOR_STATUSES = ("paused", *FINAL)
 LEASE = "upgrades"
 
 
@@ -55,12 +57,38 @@ def active(db: Connection, model_uuid: str | None = None) -> list[Row[Any]]:
     return list(db.execute(query))
 
 
+def carried(db: Connection) -> list[Row[Any]]:
+    """The upgrades that the orchestrator cares for, oldest first.
+
+    They are those that are not over, and each model's newest one if it failed while the model still wants its
+    version: a machine that was away may come back and be taken up again.
+    """
+    newest = select(func.max(upgrades.c.id)).group_by(upgrades.c.model_uuid)
+    late = (
+        select(upgrades.c.id)
+        .join(models_table, models_table.c.uuid == upgrades.c.model_uuid)
+        .where(
+            upgrades.c.id.in_(newest),
+            upgrades.c.status == "failed",
+            upgrades.c.to_version == models_table.c.agent_version,
+        )
+    )
+    query = select(upgrades).where(upgrades.c.status.in_(ACTIVE) | upgrades.c.id.in_(late))
+    return list(db.execute(query.order_by(upgrades.c.id)))
+
+
 def of_model(db: Connection, model_uuid: str | None) -> list[Row[Any]]:
     """All upgrades, of one model or of all, newest first."""
     query = select(upgrades).order_by(upgrades.c.id.desc())
     if model_uuid is not None:
         query = query.where(upgrades.c.model_uuid == model_uuid)
     return list(db.execute(query))
+
+
+def is_newest(db: Connection, upgrade: Row[Any]) -> bool:
+    """Whether no other upgrade of its model came after it."""
+    newest = select(func.max(upgrades.c.id)).where(upgrades.c.model_uuid == upgrade.model_uuid)
+    return bool(db.execute(newest).scalar_one() == upgrade.id)
 
 
 def agents_of(db: Connection, upgrade_id: int) -> list[Row[Any]]:
@@ -81,7 +109,7 @@ def start(tx: Tx, model_uuid: str, to: str, requested_by: str, options: dict[str
     """
     moment = clock.now()
     for row in active(tx.db, model_uuid):
-        finish(tx, row, "aborted", f"replaced by an upgrade to {to}")
+        clear(tx, row, f"replaced by an upgrade to {to}", requested_by)
     model = models.get(tx.db, model_uuid)
     models.set_agent_version(tx, model_uuid, to)
     made = tx.db.execute(
@@ -89,16 +117,16 @@ def start(tx: Tx, model_uuid: str, to: str, requested_by: str, options: dict[str
             model_uuid=model_uuid,
             from_version=model.agent_version,
             to_version=to,
-            status="running",
             started=moment,
             requested_by=requested_by,
             options=json.dumps(options),
         )
     )
-    upgrade_id = int(made.lastrowid)
+    upgrade = get(tx.db, int(made.lastrowid))
+    set_status(tx, upgrade, "running", "", requested_by)
     rows = [
         {
-            "upgrade_id": upgrade_id,
+            "upgrade_id": upgrade.id,
             "tag": tag,
             "machine_id": agent.machine_id,
             "phase": "pending",
@@ -108,33 +136,73 @@ def start(tx: Tx, model_uuid: str, to: str, requested_by: str, options: dict[str
     ]
     if rows:
         tx.db.execute(insert(upgrade_agents), rows)
-    if model_uuid == models.the_controller(tx.db).model_uuid:
-        models.set_status(tx, model_uuid, "busy", f'upgrade in progress since "{moment}"')
-    tx.notify("upgrade", str(upgrade_id))
-    return upgrade_id
+        upgrade_events.phases(tx, upgrade, [Phase(row["tag"], "pending", "") for row in rows], requested_by)
+    return int(upgrade.id)
 
 
-def finish(tx: Tx, upgrade: Row[Any], status: str, reason: str) -> None:
-    """Ends, pauses or resumes an upgrade."""
+def set_status(tx: Tx, upgrade: Row[Any], status: str, reason: str, by: str) -> None:
+    """Ends, pauses or resumes an upgrade, and notes by whom."""
     moment = clock.now()
     tx.db.execute(
         update(upgrades)
         .where(upgrades.c.id == upgrade.id)
         .values(status=status, reason=reason, finished=moment if status in FINAL else None)
     )
-    if status in FINAL and upgrade.model_uuid == models.the_controller(tx.db).model_uuid:
-        word = "upgraded on" if status == "complete" else "last upgrade aborted on"
-        models.set_status(tx, upgrade.model_uuid, "available", f'{word} "{moment}"')
+    if upgrade.model_uuid == models.the_controller(tx.db).model_uuid:
+        _tell_controller_model(tx, upgrade.model_uuid, status, moment)
+    upgrade_events.status(tx, upgrade, status, reason, by)
     tx.notify("upgrade", str(upgrade.id))
 
 
-def abort(tx: Tx, model_uuid: str) -> None:
+def clear(tx: Tx, upgrade: Row[Any], reason: str, by: str) -> None:
+    """Ends an upgrade at once and leaves its agents where they are; each still gets a phase to end in."""
+    left = {
+        row.tag: ("skipped", reason) if row.phase in WAITING else ("stranded", f"it was being exchanged: {reason}")
+        for row in agents_of(tx.db, upgrade.id)
+        if row.phase not in ENDED
+    }
+    set_phases(tx, upgrade, [Phase(tag, *ending) for tag, ending in left.items()], by)
+    set_status(tx, upgrade, "aborted", reason, by)
+
+
+def abort(tx: Tx, model_uuid: str, by: str) -> None:
     """Clears the record of a model's upgrade; the version that was asked for stays (section D.3)."""
     for row in active(tx.db, model_uuid):
-        finish(tx, row, "aborted", "aborted by request")
+        clear(tx, row, "aborted by request", by)
 
 
-def record(tx: Tx, upgrade_id: int, changes: Iterable[dict[str, Any]], status: str, reason: str) -> None:
+def set_phases(
+    tx: Tx, upgrade: Row[Any], changes: Iterable[Phase], by: str, deadlines: Mapping[str, str | None] | None = None
+) -> None:
+    """Writes new phases of agents, and an event for each that is another phase or has another reason.
+
+    Args:
+        tx: The transaction.
+        upgrade: Of which upgrade.
+        changes: The new phases.
+        by: Who decided.
+        deadlines: When an agent's phase must have ended, by tag; none for who is not named.
+
+    Raises:
+        RpcError: The upgrade has no such agent.
+    """
+    moment = clock.now()
+    before = {row.tag: Phase(row.tag, row.phase, row.reason) for row in agents_of(tx.db, upgrade.id)}
+    changes = list(changes)
+    for change in changes:
+        if change.tag not in before:
+            raise not_found("agent", change.tag)
+        values = {"phase": change.phase, "reason": change.reason, "since": moment}
+        tx.db.execute(
+            update(upgrade_agents)
+            .where(upgrade_agents.c.upgrade_id == upgrade.id, upgrade_agents.c.tag == change.tag)
+            .values(values | {"deadline": (deadlines or {}).get(change.tag)})
+        )
+    upgrade_events.phases(tx, upgrade, [change for change in changes if change != before[change.tag]], by)
+    tx.notify("upgrade", str(upgrade.id))
+
+
+def record(tx: Tx, upgrade_id: int, changes: Iterable[dict[str, Any]], status: str, reason: str, by: str) -> None:
     """Writes what the orchestrator did, in one transaction.
 
     Args:
@@ -143,35 +211,48 @@ def record(tx: Tx, upgrade_id: int, changes: Iterable[dict[str, Any]], status: s
         changes: New phases of agents: ``tag``, ``phase``, ``reason``, ``deadline``.
         status: The upgrade's new status, or empty to leave it.
         reason: Why.
+        by: Which orchestrator.
 
     Raises:
-        RpcError: There is no such upgrade or agent, or no such word.
+        RpcError: There is no such upgrade or agent, or no such word; or a person was faster, and no machine may
+            start any more (code ``try again``).
     """
     upgrade = get(tx.db, upgrade_id)
-    moment = clock.now()
-    for change in changes:
-        phase, tag = str(change.get("phase", "")), str(change.get("tag", ""))
-        if phase not in PHASES:
-            raise RpcError(f'unknown phase "{phase}" of {tag}', NOT_VALID)
-        done = tx.db.execute(
-            update(upgrade_agents)
-            .where(upgrade_agents.c.upgrade_id == upgrade_id, upgrade_agents.c.tag == tag)
-            .values(
-                phase=phase,
-                reason=str(change.get("reason") or ""),
-                deadline=change.get("deadline") or None,
-                since=moment,
-            )
-        )
-        if not done.rowcount:
-            raise not_found("agent", tag)
-    if status:
-        if status not in ACTIVE + FINAL:
-            raise RpcError(f'unknown status "{status}" of an upgrade', NOT_VALID)
-        # What is over stays over: an abort may have come between the orchestrator's look and its record.
-        if upgrade.status not in FINAL:
-            finish(tx, upgrade, status, reason)
-    tx.notify("upgrade", str(upgrade_id))
+    rows = list(changes)
+    wanted = [Phase(*(str(row.get(key) or "") for key in Phase._fields)) for row in rows]
+    for change in wanted:
+        if change.phase not in PHASES:
+            raise RpcError(f'unknown phase "{change.phase}" of {change.tag}', NOT_VALID)
+    if status and status not in ORCHESTRATOR_STATUSES:
+        raise RpcError(f'unknown status "{status}" of an upgrade', NOT_VALID)
+    if upgrade.status not in ("running", "failed"):
+        _none_starts(tx, upgrade, wanted)
+    set_phases(tx, upgrade, wanted, by, {str(row.get("tag")): row.get("deadline") or None for row in rows})
+    if status in _BY_ORCHESTRATOR.get(upgrade.status, ()):
+        set_status(tx, upgrade, status, reason, by)
+        if status == "failed":
+            _quarantine_rolled_back(tx, upgrade, by)
+
+
+def _none_starts(tx: Tx, upgrade: Row[Any], changes: Iterable[Phase]) -> None:
+    waiting = {row.tag for row in agents_of(tx.db, upgrade.id) if row.phase in WAITING}
+    if any(change.phase == "swapping" and change.tag in waiting for change in changes):
+        raise RpcError(f"upgrade {upgrade.id} is {upgrade.status}: no machine of it may start", TRY_AGAIN)
+
+
+def _quarantine_rolled_back(tx: Tx, upgrade: Row[Any], by: str) -> None:
+    back = next((row for row in agents_of(tx.db, upgrade.id) if row.phase == "rolled-back"), None)
+    if back is not None:
+        reason = f"{back.tag} was rolled back in upgrade {upgrade.id}: {back.reason}"
+        quarantine.add(tx, upgrade.model_uuid, upgrade.to_version, by, reason)
+
+
+def _tell_controller_model(tx: Tx, model_uuid: str, status: str, moment: str) -> None:
+    if status in FINAL:
+        word = "upgraded on" if status == "complete" else "last upgrade aborted on"
+        models.set_status(tx, model_uuid, "available", f'{word} "{moment}"')
+    elif status == "running":
+        models.set_status(tx, model_uuid, "busy", f'upgrade in progress since "{moment}"')
 
 
 def claim(tx: Tx, holder: str, ttl: float, now: datetime | None = None) -> dict[str, Any]:
@@ -196,8 +277,8 @@ def claim(tx: Tx, holder: str, ttl: float, now: datetime | None = None) -> dict[
     return {"granted": True, "token": token, "holder": holder, "expires": expires}
 
 
-def check_token(db: Connection, token: int) -> None:
-    """Refuses whoever's lease was taken over.
+def check_token(db: Connection, token: int) -> str:
+    """Refuses whoever's lease was taken over; returns the holder's name.
 
     Raises:
         RpcError: ``lease is held by another``.
@@ -205,3 +286,4 @@ def check_token(db: Connection, token: int) -> None:
     lease = db.execute(select(leases).where(leases.c.name == LEASE)).one_or_none()
     if lease is None or lease.token != token:
         raise RpcError("lease is held by another", "leadership claim denied")
+    return str(lease.holder)
