@@ -108,3 +108,20 @@ def test_what_was_recorded_in_vain_leaves_no_event(fleet: Fleet) -> None:
         fleet.record(upgrade, ("0", "staged"), status="happy")
     assert events(fleet, upgrade) == before
     assert fleet.phases(upgrade) == ["pending", "pending"]
+
+
+def test_logins_are_counted_from_the_beginning_of_an_exchange(fleet: Fleet, controller: Controller) -> None:
+    upgrade = fleet.upgrade()
+
+    def before() -> list[int]:
+        return [machine["agents"][0]["logins-before"] for machine in fleet.get(upgrade)["machines"]]
+
+    fleet.record(upgrade, ("0", "staged"))
+    assert before() == [0, 0]
+    fleet.record(upgrade, ("0", "swapping"))
+    fleet.machines[0].log_in().close()
+    fleet.record(upgrade, ("0", "swapping"))
+    assert before() == [1, 0]
+    fleet.record(upgrade, ("0", "restarting"))
+    fleet.record(upgrade, ("0", "rolling-back"))
+    assert before() == [2, 0]

@@ -240,6 +240,8 @@ upgrade_agents = _table(
     _text("reason"),
     _text("since"),
     Column("deadline", Text),
+    # How often the agent had logged in when its exchange began; 0 if it never did.
+    _number("logins_before"),
 )
 
 # Only ever added to; it outlives the model that it is about.

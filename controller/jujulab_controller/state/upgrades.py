@@ -22,7 +22,9 @@ from jujulab_core.version import Number
 ACTIVE = ("running", "paused", "aborting")
 FINAL = ("complete", "failed", "aborted")
 WAITING = ("pending", "staging", "staged")
-IN_FLIGHT = ("swapping", "restarting", "verifying")
+# In these two the orchestrator exchanges links: only a later login is the new process's.
+EXCHANGING = ("swapping", "rolling-back")
+IN_FLIGHT = (*EXCHANGING, "restarting", "verifying", "returning")
 ENDED = ("done", "failed", "rolled-back", "stranded", "skipped")
 PHASES = WAITING + IN_FLIGHT + ENDED
 # What the orchestrator may make of a status. Everything else comes too late: a person was faster, and what is over
@@ -188,15 +190,19 @@ def set_phases(
     """
     moment = clock.now()
     before = {row.tag: Phase(row.tag, row.phase, row.reason) for row in agents_of(tx.db, upgrade.id)}
+    reports = agents.of_model(tx.db, upgrade.model_uuid)
     changes = list(changes)
     for change in changes:
         if change.tag not in before:
             raise not_found("agent", change.tag)
-        values = {"phase": change.phase, "reason": change.reason, "since": moment}
+        values: dict[str, Any] = {"phase": change.phase, "reason": change.reason, "since": moment}
+        values["deadline"] = (deadlines or {}).get(change.tag)
+        if change.phase in EXCHANGING and change.phase != before[change.tag].phase and change.tag in reports:
+            values["logins_before"] = reports[change.tag].logins
         tx.db.execute(
             update(upgrade_agents)
             .where(upgrade_agents.c.upgrade_id == upgrade.id, upgrade_agents.c.tag == change.tag)
-            .values(values | {"deadline": (deadlines or {}).get(change.tag)})
+            .values(values)
         )
     upgrade_events.phases(tx, upgrade, [change for change in changes if change != before[change.tag]], by)
     tx.notify("upgrade", str(upgrade.id))

@@ -16,6 +16,7 @@ def upgrade() -> None:
     op.add_column("upgrades", sa.Column("roll_back", sa.Integer(), server_default="0", nullable=False))
     op.add_column("upgrades", sa.Column("accepted", sa.Text(), server_default="[]", nullable=False))
     op.add_column("upgrades", sa.Column("retries", sa.Text(), server_default="{}", nullable=False))
+    op.add_column("upgrade_agents", sa.Column("logins_before", sa.Integer(), server_default="0", nullable=False))
     op.create_table(
         "upgrade_events",
         sa.Column("seq", sa.Integer(), nullable=False),
