@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable, Collection
 
 from jujulab_agent import wrench
 from jujulab_agent.host import Host, save_conf, text
@@ -10,7 +11,8 @@ from jujulab_agent.logs import LOG
 from jujulab_agent.session import Session
 from jujulab_agent.space import check_free_space
 from jujulab_agent.status import Status
-from jujulab_agent.steps_table import select, table, targets
+from jujulab_agent.steps_table import DATABASE, select, table, targets
+from jujulab_core import upgradetexts as texts
 from jujulab_core.agentconf import Value
 from jujulab_core.errors import JujulabError
 from jujulab_core.version import Number
@@ -21,6 +23,7 @@ RETRY_SECONDS = 120.0
 SHORT_RETRY_SECONDS = 1.0
 _MODULE = "juju.worker.upgradesteps"
 _UPGRADE_MODULE = "juju.upgrade"
+_DATABASE_MODULE = "juju.worker.upgradedatabase"
 
 
 class UpgradeSteps:
@@ -52,8 +55,9 @@ class UpgradeSteps:
         self._name = name
         self._upgraded = upgraded
         kind = host.tag.partition("-")[0]
+        self._is_machine = kind == "machine"
         self._category = f"{kind}-agent"
-        self._busy, self._rested = ("started", "started") if kind == "machine" else ("executing", "idle")
+        self._busy, self._rested = ("started", "started") if self._is_machine else ("executing", "idle")
         # A configuration without the key is that of an agent that never finished an upgrade.
         self._from = Number.parse(text(conf, "upgradedToVersion") or str(host.version))
         if self._from.without_build() == host.version.without_build() and not self._wrench("always-try-upgrade"):
@@ -66,7 +70,8 @@ class UpgradeSteps:
         """The agent's status and message when it logs in."""
         if self._upgraded.is_set():
             return self._rested, ""
-        return self._busy, f"upgrading to {self._host.version}"
+        version = self._host.version
+        return self._busy, (texts.upgrading_database if self._has_database_part() else texts.upgrading)(version)
 
     def completed(self) -> bool:
         """Whether the agent is fully upgraded; makes it so first if need be."""
@@ -76,31 +81,44 @@ class UpgradeSteps:
 
     def run(self) -> None:
         """Tries until the steps are done or the attempts are used up; opens the gate in the first case."""
-        if self._wrench("fail-upgrade-start"):
+        version = self._host.version
+        if self._has_database_part():
+            if not self._try(texts.upgrading_database(version), self._upgrade_database):
+                return
+            self._status.set(self._busy, texts.database_completed(version), self._session)
+        if self._wrench("fail-upgrade-start") or not self._try(texts.upgrading(version), self._upgrade):
             return
+        self._status.set(self._rested, "", self._session)
+        LOG.info(_MODULE, f"upgrade to {version} completed successfully.")
+        self._upgraded.set()
+
+    def _try(self, busy: str, attempt: Callable[[], None]) -> bool:
+        """Whether an attempt succeeded before there were too many of them."""
         pause = threading.Event()
         seconds = SHORT_RETRY_SECONDS if self._wrench("short-upgrade-timeout") else RETRY_SECONDS
-        version = self._host.version
         for left in reversed(range(ATTEMPTS)):
-            self._status.set(self._busy, f"upgrading to {version}", self._session)
+            self._status.set(self._busy, busy, self._session)
             try:
-                self._attempt()
+                attempt()
             except (JujulabError, OSError) as error:
-                outcome = "will retry" if left else "giving up"
-                LOG.error(
-                    _MODULE,
-                    f'upgrade from {self._from} to {version} for "{self._host.tag}" failed ({outcome}): {error}',
-                )
-                self._status.set("error", f"upgrade to {version} failed ({outcome}): {error}", self._session)
+                outcome, version, tag = "will retry" if left else "giving up", self._host.version, self._host.tag
+                LOG.error(_MODULE, f'upgrade from {self._from} to {version} for "{tag}" failed ({outcome}): {error}')
+                self._status.set("error", texts.failed(version, outcome, error), self._session)
                 if left:
                     pause.wait(seconds)
                 continue
-            self._status.set(self._rested, "", self._session)
-            LOG.info(_MODULE, f"upgrade to {version} completed successfully.")
-            self._upgraded.set()
-            return
+            return True
+        return False
 
-    def _attempt(self) -> None:
+    def _upgrade_database(self) -> None:
+        """What comes first on a controller, from 2.7 on: the steps of the database that it leads."""
+        host = self._host
+        LOG.info(_DATABASE_MODULE, f'starting database upgrade from {self._from} to {host.version} for "{host.tag}"')
+        if wrench.active(host.data_dir, "upgrade-database", "watch-upgrade"):
+            raise JujulabError("wrench")
+        self._run_steps({DATABASE})
+
+    def _upgrade(self) -> None:
         host = self._host
         try:
             check_free_space(host.data_dir)
@@ -109,16 +127,22 @@ class UpgradeSteps:
         LOG.info(_MODULE, f'starting upgrade from {self._from} to {host.version} for "{host.tag}"')
         if self._wrench("fail-upgrade"):
             raise JujulabError("wrench")
-        # A unit's agent has no steps: it follows its machine (section G.3, step 9).
-        steps = table() if host.tag.startswith("machine-") else []
-        for step in select(steps, targets(self._conf), self._from, host.version):
-            LOG.info(_UPGRADE_MODULE, f"running upgrade step: {step.description}")
-            try:
-                step.operation(host, self._conf)
-            except (JujulabError, OSError) as error:
-                raise JujulabError(f"{step.description}: {error}") from error
+        self._run_steps(targets(self._conf) - ({DATABASE} if self._has_database_part() else frozenset()))
         LOG.info(_UPGRADE_MODULE, "All upgrade steps completed successfully.")
         self._save()
+
+    def _run_steps(self, wanted: Collection[str]) -> None:
+        # A unit's agent has no steps: it follows its machine (section G.3, step 9).
+        steps = table() if self._is_machine else []
+        for step in select(steps, wanted, self._from, self._host.version):
+            LOG.info(_UPGRADE_MODULE, f"running upgrade step: {step.description}")
+            try:
+                step.operation(self._host, self._conf)
+            except (JujulabError, OSError) as error:
+                raise JujulabError(f"{step.description}: {error}") from error
+
+    def _has_database_part(self) -> bool:
+        return self._is_machine and DATABASE in targets(self._conf) and texts.has_database_part(self._host.version)
 
     def _save(self) -> None:
         self._conf["upgradedToVersion"] = str(self._host.version)

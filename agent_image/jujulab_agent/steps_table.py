@@ -18,6 +18,8 @@ from jujulab_core.version import Number
 
 Operation = Callable[[Host, dict[str, Value]], None]
 CONTROLLER_JOB = "JobManageModel"
+# The controller whose database leads.
+DATABASE = "database-primary"
 _ON_EVERY_MACHINE = frozenset({"all-machines", "host-machines"})
 
 
@@ -52,7 +54,7 @@ def targets(conf: dict[str, Value]) -> frozenset[str]:
     """The targets that a machine is, by its configuration: the controller of a lab also leads its database."""
     jobs = conf.get("jobs")
     if isinstance(jobs, list) and CONTROLLER_JOB in jobs:
-        return _ON_EVERY_MACHINE | {"controllers", "database-primary"}
+        return _ON_EVERY_MACHINE | {"controllers", DATABASE}
     return _ON_EVERY_MACHINE
 
 

@@ -10,6 +10,7 @@ from jujulab_agent.logs import LOG
 from jujulab_agent.session import Session
 from jujulab_agent.status import Status
 from jujulab_agent.steps import UpgradeSteps
+from jujulab_core.errors import JujulabError
 from jujulab_core.rpc import Client, only_result
 
 
@@ -45,7 +46,11 @@ def run_unit(host: Host, unit_name: str) -> None:
         # An upgrade never touches a workload that runs.
         if not workload.is_installed(unit_name):
             config = session.client().call("LabAgent", "UnitConfig", {"tag": host.tag})
-            workload.install(host, unit_name, config["charm"], int(config["port"]))
+            try:
+                workload.install(host, unit_name, config["charm"], int(config["port"]))
+            except (JujulabError, OSError):
+                unit_status.set("error", 'hook failed: "install"', session)
+                raise
         agent_status.set("idle", "", session)
         unit_status.set("active", "ready", session)
 

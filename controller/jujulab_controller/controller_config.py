@@ -1,4 +1,4 @@
-"""The controller's configuration that may be changed while it runs; all of it is ours, about whom to believe."""
+"""The controller's configuration as its state keeps it: what may be changed, and the defaults of new models."""
 
 from __future__ import annotations
 
@@ -7,14 +7,11 @@ from typing import Any
 
 from sqlalchemy import Row
 
-from jujulab_core.errors import RpcError
-from jujulab_core.openpgp import dearmour
+from jujulab_core.controllersettings import DEFAULTS
 from jujulab_core.rules.metadata import ALLOW_EXPIRED, ALLOW_OLDER, ALLOW_UNSIGNED, METADATA_KEY, Policy
 
 # Kept beside the settings, but not one of them.
 _MODEL_DEFAULTS = "model-defaults"
-
-DEFAULTS: dict[str, bool] = {ALLOW_EXPIRED: False, ALLOW_OLDER: False, ALLOW_UNSIGNED: False}
 
 
 def effective(controller: Row[Any]) -> dict[str, Any]:
@@ -39,25 +36,3 @@ def policy(controller: Row[Any]) -> Policy:
     """What of the metadata the operator allows."""
     config = effective(controller)
     return Policy(unsigned=config[ALLOW_UNSIGNED], older=config[ALLOW_OLDER], expired=config[ALLOW_EXPIRED])
-
-
-def check(changes: dict[str, Any]) -> dict[str, Any]:
-    """Checks settings that somebody wants to change and returns them with their right types.
-
-    Raises:
-        RpcError: A key cannot be changed, or not to this value.
-        VerificationError: A key of the streams is not one.
-    """
-    checked: dict[str, Any] = {}
-    for key, value in changes.items():
-        if key == METADATA_KEY:
-            dearmour(str(value))
-            checked[key] = str(value)
-        elif key in DEFAULTS:
-            words = {"true": True, "false": False}
-            if str(value).lower() not in words:
-                raise RpcError(f'{key}: expected bool, got string("{value}")')
-            checked[key] = words[str(value).lower()]
-        else:
-            raise RpcError(f'can not change "{key}" after bootstrap')
-    return checked

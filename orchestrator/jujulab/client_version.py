@@ -26,16 +26,24 @@ def client_version(store: Store, controller: str | None = None) -> Number:
     Raises:
         UsageError: ``JUJULAB_CLIENT_VERSION`` does not hold a version.
     """
-    if text := os.environ.get(VARIABLE, ""):
-        try:
-            return Number.parse(text)
-        except UsageError as error:
-            raise UsageError(
-                f"{error} in {VARIABLE}", next_step=f"set {VARIABLE} to a version such as 2.6.10"
-            ) from error
+    if (claimed := claimed_version()) is not None:
+        return claimed
     name = controller or store.current_controller
     known = store.controllers().get(name) if name else None
     return Number.parse(known.agent_version) if known and known.agent_version else DEFAULT
+
+
+def claimed_version() -> Number | None:
+    """The version that the user says this client is; None if the user says nothing.
+
+    Raises:
+        UsageError: ``JUJULAB_CLIENT_VERSION`` does not hold a version.
+    """
+    text = os.environ.get(VARIABLE, "")
+    try:
+        return Number.parse(text) if text else None
+    except UsageError as error:
+        raise UsageError(f"{error} in {VARIABLE}", next_step=f"set {VARIABLE} to a version such as 2.6.10") from error
 
 
 def host_binary(number: Number) -> Binary:

@@ -47,6 +47,20 @@ def test_a_version_of_another_stream_is_not_published_again() -> None:
         ("lab: x\nlab: y", "f, line 2: lab is there twice"),
         ("lab: x\ncontroller: {agent-version: 2.6}", 'f, line 2: controller.agent-version invalid version "2.6"'),
         ("lab: x\ncontroller: {api-port: 99999}", "f, line 2: controller.api-port is 99999; allowed is 0 to 65535"),
+        ("lab: x\ncontroller: {config: [a]}", "f, line 2: controller.config must be a map of keys and values"),
+        (
+            "lab: x\ncontroller: {config: {allow-older-metadata: maybe}}",
+            "f, line 2: controller.config.allow-older-metadata cannot be set: allow-older-metadata: expected bool, got "
+            'string("maybe")',
+        ),
+        (
+            "lab: x\ncontroller: {config: {agent-metadata-key: x}}",
+            "f, line 2: controller.config.agent-metadata-key cannot be set: ",
+        ),
+        (
+            "lab: x\ncontroller:\n  config:\n    agent-version: 2.6.4",
+            "f, line 4: controller.config.agent-version cannot be set: agent-version is not set by configuration",
+        ),
         ("lab: x\nstreams: {nightly: []}", "f, line 2: streams.nightly is not known here"),
         ("lab: x\nstreams: {released: 2.6.4}", "f, line 2: streams.released must be a list"),
         ("lab: x\nstreams:\n  released:\n  - 2.6.4\n  - x", 'f, line 5: streams.released[1] invalid version "x"'),
@@ -88,6 +102,20 @@ def test_flags_alone_describe_a_lab() -> None:
     assert labfile.from_flags("x", "c", "2.6.4", 2, 4).models[0].applications[0].units == 4
     with pytest.raises(UsageError, match="not a valid controller name"):
         labfile.from_flags("x", "C D", "2.6.4", 3, 0)
+
+
+def test_a_configuration_is_the_controllers_or_its_models() -> None:
+    spec = labfile.parse("lab: x\ncontroller: {config: {allow-older-metadata: true, http-proxy: http://p}}", "f")
+    assert spec.controller_settings == {"allow-older-metadata": "true"}
+    assert spec.model_settings == {"http-proxy": "http://p"}
+
+
+def test_what_bootstrap_makes() -> None:
+    spec = labfile.for_bootstrap("x", "c", Number.parse("2.7-rc1"), {"agent-stream": "proposed"})
+    assert [(model.name, model.machines) for model in spec.models] == [("default", 0)]
+    assert spec.published() == {"proposed": (Number.parse("2.7-rc1"),)}
+    with pytest.raises(UsageError, match="expected bool"):
+        labfile.for_bootstrap("x", "c", Number.parse("2.6.4"), {"allow-unsigned-metadata": "2"})
 
 
 def test_users_and_what_they_may() -> None:

@@ -38,6 +38,7 @@ _CORE = (
     "rpc/client",
     "rpc/results",
     "tags",
+    "upgradetexts",
     "version",
 )
 _WEBSOCKETS = (

@@ -9,7 +9,7 @@ from jujulab_controller.facades.application import application
 from jujulab_controller.facades.bulk import each
 from jujulab_controller.facades.machine_manager import machine_manager
 from jujulab_controller.rpc.call import Call, entity
-from jujulab_controller.state import applications, machines, models
+from jujulab_controller.state import agents, applications, models
 from jujulab_controller.state.store import Tx
 from jujulab_core.errors import RpcError
 from jujulab_core.tags import machine_tag, unit_tag
@@ -40,18 +40,18 @@ async def resolve_unit_errors(call: Call) -> dict[str, Any]:
 
 @machine_manager.method("RetryProvisioning", Access.WRITE)
 async def retry_provisioning(call: Call) -> dict[str, Any]:
-    """Asks once more for the containers of machines that have none; with ``all`` for all of those."""
+    """Asks once more for the machines whose agents never came up; with ``all`` for all of those."""
     tags = call.texts("machines")
     if call.flag("all"):
-        found = await call.services.store.read(lambda db: machines.of_model(db, call.model))
-        tags = [machine_tag(machine.id) for machine in found if not machine.instance_id]
+        found = await call.services.store.read(lambda db: agents.of_model(db, call.model))
+        tags = [tag for tag, agent in found.items() if tag.startswith("machine-") and not agent.logins]
 
     async def one(tag: str) -> dict[str, Any]:
         machine_id = entity(tag, "machine")
 
         def write(tx: Tx) -> None:
             models.check_blocks(tx.db, call.model, "change")
-            if machines.get(tx.db, call.model, machine_id).instance_id:
+            if agents.get(tx.db, call.model, machine_tag(machine_id)).logins:
                 raise RpcError(f'"machine {machine_id}" is not in an error state')
             tx.notify("provision")
 

@@ -48,6 +48,7 @@ COMMANDS: dict[str, Entry] = {
     "add-model": Entry(JUJU, "Add a model to a controller."),
     "add-unit": Entry(JUJU, "Add units to a deployed application."),
     "add-user": Entry(JUJU, "Add a user to a controller."),
+    "bootstrap": Entry(JUJU, "Make a controller, without any machine."),
     "controller-config": Entry(JUJU, "Show or change a controller's configuration."),
     "backups": Entry(JUJU, "List the backups that are kept on a controller.", ("list-backups",)),
     "controllers": Entry(JUJU, "List the controllers.", ("list-controllers",)),

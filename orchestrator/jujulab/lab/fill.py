@@ -18,20 +18,19 @@ class Call(NamedTuple):
     params: dict[str, Any]
 
 
-def fill_model(client: Client, spec: ModelSpec, rollout: Mapping[str, str]) -> None:
+def fill_model(client: Client, spec: ModelSpec, config: Mapping[str, str]) -> None:
     """Adds the machines, applications, units and subordinates that the model lacks.
 
     Args:
         client: A connection to the model.
         spec: What it shall have at least; nothing is removed.
-        rollout: How its upgrades shall proceed; kept in its configuration.
+        config: What its configuration shall hold.
 
     Raises:
         JujulabError: The controller refused something.
     """
-    if rollout:
-        settings = {f"rollout-{key}": value for key, value in rollout.items()}
-        client.call("ModelConfig", "ModelSet", {"config": settings})
+    if config:
+        client.call("ModelConfig", "ModelSet", {"config": dict(config)})
     machines, applications = missing(client.call("Client", "FullStatus", {"patterns": None}), spec)
     if machines:
         added = client.call("MachineManager", "AddMachines", {"params": machines})

@@ -15,8 +15,9 @@ import yaml
 
 from jujulab.lab.names import check_name
 from jujulab.rollout.model import Options
-from jujulab_core import tags
-from jujulab_core.errors import UsageError
+from jujulab_core import controllersettings, tags
+from jujulab_core.errors import JujulabError, UsageError
+from jujulab_core.simplestreams import check_stream
 from jujulab_core.version import Number
 
 _T = TypeVar("_T")
@@ -67,6 +68,7 @@ class LabSpec:
         controller: The controller's name; the one thing that ``-m CONTROLLER:MODEL`` knows.
         agent_version: The controller's agent version.
         api_port: The port on the host's loopback; 0 for the first free one from 17070 on.
+        config: What ``bootstrap --config`` takes: settings of the controller, and of the models that come with it.
         streams: Versions to publish, by stream.
         models: The hosted models.
         rollout: How upgrades of the hosted models proceed unless a command says otherwise: ``canary``, ``batch``,
@@ -82,6 +84,17 @@ class LabSpec:
     models: tuple[ModelSpec, ...] = ()
     rollout: Mapping[str, str] = field(default_factory=dict)
     users: tuple[UserSpec, ...] = ()
+    config: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def controller_settings(self) -> dict[str, str]:
+        """The part of ``config`` that is the controller's own."""
+        return {key: value for key, value in self.config.items() if key in controllersettings.KEYS}
+
+    @property
+    def model_settings(self) -> dict[str, str]:
+        """The part of ``config`` that is the controller model's and that of the models made with it."""
+        return {key: value for key, value in self.config.items() if key not in controllersettings.KEYS}
 
     @property
     def machine_count(self) -> int:
@@ -105,6 +118,41 @@ def from_flags(name: str, controller: str, version: str, machines: int, units: i
     applications = (ApplicationSpec("ubuntu", units),) if units else ()
     model = ModelSpec("default", number, max(machines, 1 if units else 0), DEFAULT_SERIES, applications)
     return LabSpec(check_name(name), check_name(controller or name, "controller name"), number, models=(model,))
+
+
+def for_bootstrap(name: str, controller: str, version: Number, config: Mapping[str, str]) -> LabSpec:
+    """The lab that ``bootstrap`` makes: a controller, and a model ``default`` without machines.
+
+    Raises:
+        UsageError: A name is not one, or something in the configuration cannot be set.
+    """
+    return LabSpec(
+        check_name(name),
+        check_name(controller, "controller name"),
+        version,
+        streams={config["agent-stream"]: (version,)} if config.get("agent-stream") else {},
+        models=(ModelSpec("default", version),),
+        config=check_config(config),
+    )
+
+
+def check_config(config: Mapping[str, str]) -> Mapping[str, str]:
+    """Checks, before anything is made, what can be known of a controller's configuration without it.
+
+    Raises:
+        UsageError: A key cannot be set like this, or not to this value.
+    """
+    for key, value in config.items():
+        if key == "agent-version":
+            raise UsageError("agent-version is not set by configuration", next_step="use --agent-version")
+        try:
+            if key in controllersettings.KEYS:
+                controllersettings.check({key: value})
+            elif key == "agent-stream":
+                check_stream(value)
+        except JujulabError as error:
+            raise UsageError(str(error)) from error
+    return config
 
 
 def read(path: Path) -> LabSpec:
@@ -146,7 +194,7 @@ class _Reader:
         if "lab" not in top:
             raise self._wrong(root, "lab", "is missing: it names the lab")
         name = self._checked(top["lab"], "lab", check_name)
-        controller = self._map(top.get("controller"), "controller", {"name", "agent-version", "api-port"})
+        controller = self._map(top.get("controller"), "controller", {"name", "agent-version", "api-port", "config"})
         version = Number.parse(DEFAULT_VERSION)
         if "agent-version" in controller:
             version = self._checked(controller["agent-version"], "controller.agent-version", Number.parse)
@@ -164,9 +212,20 @@ class _Reader:
             models=self._models(top.get("models"), version),
             rollout=self._rollout(top.get("rollout")),
             users=self._users(top.get("users"), top.get("models")),
+            config=self._config(controller.get("config")),
         )
         self._consistent(spec, top.get("models"))
         return spec
+
+    def _config(self, node: yaml.Node | None) -> dict[str, str]:
+        config = {}
+        for key, value in self._map(node, "controller.config").items():
+            config[key] = self._checked(value, f"controller.config.{key}", str)
+            try:
+                check_config({key: config[key]})
+            except UsageError as error:
+                raise self._wrong(value, f"controller.config.{key}", f"cannot be set: {error}") from error
+        return config
 
     def _streams(self, node: yaml.Node | None) -> dict[str, tuple[Number, ...]]:
         streams = {}

@@ -80,13 +80,15 @@ class _Up:
             self._register(client, endpoint)
             self._orchestrator()
             restore.refuse_while_awaited(self._store, spec.name)
+            self._configure(client, endpoint)
             models = self._models(client)
             for user in spec.users:
                 known = self._store.controllers()[spec.controller]
                 ensure_user(client, user, known, models, self._store.lab_dir(spec.name))
+            rollout = {f"rollout-{key}": value for key, value in spec.rollout.items()}
             for model in spec.models:
                 with closing(self._connect(endpoint, models[model.name])) as connection:
-                    fill_model(connection, model, spec.rollout)
+                    fill_model(connection, model, spec.model_settings | rollout)
             provision.provision_pending(client, spec.controller, self._report)
             for name, uuid in models.items():
                 with closing(self._connect(endpoint, uuid)) as connection:
@@ -292,6 +294,14 @@ class _Up:
                 run={"init": True, "restart_policy": {"Name": "always"}},
             )
         )
+
+    def _configure(self, client: Client, endpoint: str) -> None:
+        spec = self._spec
+        if spec.controller_settings:
+            client.call("Controller", "ConfigSet", {"config": spec.controller_settings})
+        if spec.model_settings:
+            with closing(self._connect(endpoint, self._secrets.controller_model_uuid)) as connection:
+                connection.call("ModelConfig", "ModelSet", {"config": spec.model_settings})
 
     def _models(self, client: Client) -> dict[str, str]:
         spec = self._spec

@@ -20,6 +20,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from jujulab.rollout.model import BAD, TERMINAL, WAITING, Agent, Machine, Options, Phase, Upgrade, share
+from jujulab_core.upgradetexts import is_under_way
 
 
 class Act(StrEnum):
@@ -299,7 +300,7 @@ def _restarted(upgrade: Upgrade, machine: Machine, busy: Busy | None, now: float
 
 def _is_up(agent: Agent, version: str) -> bool:
     """The new process itself has logged in, says that it is the new version, and has run its upgrade steps."""
-    at_rest = agent.status in ("started", "idle", "executing") and not agent.message.startswith("upgrading")
+    at_rest = agent.status in ("started", "idle", "executing") and not is_under_way(agent.message)
     return agent.connected and agent.version == version and at_rest
 
 

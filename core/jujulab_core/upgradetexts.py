@@ -1,0 +1,39 @@
+"""What an agent says of itself while it upgrades: Juju's words (the Juju upgrade specification, section F.2).
+
+`waiting on primary database upgrade for X` and `confirmed primary database upgrade for X` are said by controllers
+whose database follows another one. The only controller of a lab leads its own.
+"""
+
+from __future__ import annotations
+
+from jujulab_core.version import Number
+
+
+def has_database_part(version: Number) -> bool:
+    """Whether a controller of this version tells of its database steps apart from the others: from 2.7 on."""
+    return (version.major, version.minor) >= (2, 7)
+
+
+def upgrading(version: Number) -> str:
+    """The agent's upgrade steps run."""
+    return f"upgrading to {version}"
+
+
+def upgrading_database(version: Number) -> str:
+    """The database steps run."""
+    return f"upgrading database for {version}"
+
+
+def database_completed(version: Number) -> str:
+    """The database steps are done; the others come next."""
+    return f"database upgrade for {version} completed"
+
+
+def failed(version: Number, outcome: str, error: object) -> str:
+    """A step failed; the outcome is ``will retry`` or ``giving up``."""
+    return f"upgrade to {version} failed ({outcome}): {error}"
+
+
+def is_under_way(message: str) -> bool:
+    """Whether an agent with this message has yet to finish an upgrade, or to fail in it."""
+    return message.startswith(("upgrading ", "database upgrade for "))
