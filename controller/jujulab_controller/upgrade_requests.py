@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Iterable
 from typing import Any
 
 from sqlalchemy import Connection, Row
@@ -15,13 +16,15 @@ from jujulab_controller.auth import Access, Identity
 from jujulab_controller.errors import NOT_FOUND
 from jujulab_controller.rpc.call import number
 from jujulab_controller.services import Services
-from jujulab_controller.state import agents, applications, machines, models, upgrades, users
+from jujulab_controller.state import agents, applications, machines, models, quarantine, upgrades, users
 from jujulab_controller.state.store import Tx
 from jujulab_controller.streams import available
 from jujulab_core.errors import RpcError
-from jujulab_core.rules import availability, checks, serverside
+from jujulab_core.rules import availability, checks, control, serverside
+from jujulab_core.rules import quarantine as quarantine_rules
 from jujulab_core.rules.eras import Rules
 from jujulab_core.rules.facts import Facts, ModelAccess, ModelFacts, Refusal
+from jujulab_core.rules.quarantine import Entry
 from jujulab_core.rules.serverside import UpgradeRequest
 from jujulab_core.version import Number
 
@@ -66,6 +69,7 @@ async def set_agent_version(
     stream: str,
     options: Json | None,
     ignore_missing: bool,
+    lift_quarantine: bool,
 ) -> None:
     """``Client.SetModelAgentVersion``, up to 2.9: the client has chosen.
 
@@ -78,6 +82,7 @@ async def set_agent_version(
         facts = gather(tx.db, services, model_uuid, identity)
         rules = Rules.for_server(services.version)
         refuse(checks.set_version_refusal(facts, target, rules, ignore_agent_versions=force))
+        _leave_quarantine(tx, model_uuid, target, lift=lift_quarantine)
         refuse(missing)
         _go(tx, model_uuid, target, facts, identity, options, stream)
 
@@ -94,6 +99,7 @@ async def upgrade_model(
     stream: str,
     options: Json | None,
     ignore_missing: bool,
+    lift_quarantine: bool,
 ) -> Json:
     """``ModelUpgrader.UpgradeModel``, from 2.9.33 on: the controller chooses.
 
@@ -107,12 +113,16 @@ async def upgrade_model(
     major = serverside.searched_major(facts, request)
     found = await available(services.store, services.internet, model_uuid, stream, major)
     rules = Rules.for_server(services.version)
-    chosen = serverside.upgrade_model(facts, request, rules, found.versions).chosen
+    versions: Iterable[Number] = found.versions
+    if request.target is None and not lift_quarantine:
+        kept_out = await services.store.read(lambda db: quarantined(db, model_uuid))
+        versions = quarantine_rules.without(versions, kept_out)
+    chosen = serverside.upgrade_model(facts, request, rules, versions).chosen
     missing = await _missing(services, model_uuid, chosen, stream, ignore_missing) if chosen else None
 
     def decide(tx: Tx) -> Json:
         facts = gather(tx.db, services, model_uuid, identity)
-        answer = serverside.upgrade_model(facts, request, rules, found.versions)
+        answer = serverside.upgrade_model(facts, request, rules, versions)
         if answer.refusal is not None:
             if not answer.in_result:
                 refuse(answer.refusal)
@@ -120,6 +130,8 @@ async def upgrade_model(
             return {"chosen-version": "0.0.0", "error": error}
         if answer.chosen is None:
             raise RpcError("no upgrades available", "already exists")
+        if not (request.dry_run and lift_quarantine):
+            _leave_quarantine(tx, model_uuid, answer.chosen, lift=lift_quarantine)
         if not request.dry_run:
             refuse(missing if answer.chosen == chosen else None)
             _go(tx, model_uuid, answer.chosen, facts, identity, options, stream)
@@ -166,7 +178,26 @@ def rollout_options(params: Json) -> Json | None:
 def refuse(refusal: Refusal | None) -> None:
     """Raises what the rules said, if they said no."""
     if refusal is not None:
-        raise RpcError(refusal.message, refusal.code)
+        raise RpcError(refusal.message, refusal.code, {"next-step": refusal.next_step} if refusal.next_step else None)
+
+
+def quarantined(db: Connection, model_uuid: str) -> dict[Number, Entry]:
+    """A model's quarantine, as the rules want it."""
+    rows = quarantine.of_model(db, model_uuid)
+    return {Number.parse(version): Entry(row.since, row.done_by, row.reason) for version, row in rows.items()}
+
+
+def _leave_quarantine(tx: Tx, model_uuid: str, target: Number, *, lift: bool) -> None:
+    """Refuses, ours, a version that the model was rolled back from, unless a person lets it out."""
+    model = models.get(tx.db, model_uuid)
+    if str(target) == model.agent_version:
+        return
+    if lift:
+        quarantine.lift(tx, model_uuid, str(target))
+    refuse(quarantine_rules.refusal(model.name, target, quarantined(tx.db, model_uuid)))
+    under_way = [row for row in upgrades.active(tx.db, model_uuid) if row.roll_back]
+    if under_way:
+        refuse(control.refusal_while_going_back(under_way[0].id, model.name, under_way[0].from_version))
 
 
 async def _missing(services: Services, model_uuid: str, target: Number, stream: str, ignore: bool) -> Refusal | None:

@@ -30,6 +30,7 @@ class Fleet:
     """A model of two machines at 2.6.4 that is being upgraded to 2.6.10, and all who have to do with it."""
 
     def __init__(self, controller: Controller, name: str) -> None:
+        self.name = name
         self.admin = controller.admin()
         self.model = add_model(self.admin, name, **{"agent-version": "2.6.4"})
         self.client = controller.admin(self.model)
@@ -50,6 +51,18 @@ class Fleet:
         rows = [{"tag": f"machine-{number}", "phase": phase, "reason": ""} for number, phase in changes]
         params = {"token": self.token, "upgrade": upgrade, "changes": rows, "status": status, "reason": reason}
         self.orchestrator.call("LabOrchestrator", "Record", params)
+
+    def control(self, upgrade: int, action: str, *machines: str) -> dict[str, Any]:
+        return self.admin.call("LabUpgrades", "Control", {"id": upgrade, "action": action, "machines": list(machines)})
+
+    def desired(self, number: int) -> str:
+        entity = {"entities": [{"tag": f"machine-{number}"}]}
+        answer = self.machines[number].client.call("Upgrader", "DesiredVersion", entity)
+        return str(answer["results"][0]["version"])
+
+    def quarantine(self) -> dict[str, str]:
+        found = self.admin.call("LabUpgrades", "Quarantine", {"model-tag": f"model-{self.model}"})["versions"]
+        return {entry["version"]: entry["reason"] for entry in found}
 
     def get(self, upgrade: int) -> dict[str, Any]:
         return self.admin.call("LabUpgrades", "Get", {"id": upgrade})
@@ -125,3 +138,129 @@ def test_logins_are_counted_from_the_beginning_of_an_exchange(fleet: Fleet, cont
     fleet.record(upgrade, ("0", "restarting"))
     fleet.record(upgrade, ("0", "rolling-back"))
     assert before() == [2, 0]
+
+
+def test_after_a_pause_no_machine_starts_and_what_is_under_way_ends(fleet: Fleet) -> None:
+    upgrade = fleet.upgrade()
+    fleet.record(upgrade, ("0", "swapping"), ("1", "staged"))
+    assert fleet.control(upgrade, "pause")["status"] == "paused"
+    assert fleet.get(upgrade)["reason"] == "paused by admin"
+    with pytest.raises(RpcError) as late:
+        fleet.record(upgrade, ("0", "restarting"), ("1", "swapping"))
+    assert (late.value.message, late.value.code) == (
+        f"upgrade {upgrade} is paused: no machine of it may start",
+        "try again",
+    )
+    assert fleet.phases(upgrade) == ["swapping", "staged"]
+    fleet.record(upgrade, ("0", "swapping"))
+    fleet.record(upgrade, ("0", "done"))
+    assert fleet.control(upgrade, "pause")["status"] == "paused"
+    assert fleet.control(upgrade, "resume")["status"] == "running"
+    fleet.record(upgrade, ("1", "swapping"))
+    fleet.record(upgrade, ("1", "done"), status="complete")
+    statuses = [name for tag, name, _ in events(fleet, upgrade) if not tag]
+    assert statuses == ["running", "paused", "running", "complete"]
+    with pytest.raises(RpcError, match="is over \\(complete\\)") as refused:
+        fleet.control(upgrade, "pause")
+    assert refused.value.info["next-step"] == f"`jujulab abort-upgrade {upgrade} --rollback` goes back to 2.6.4"
+
+
+def test_a_pause_that_asks_is_answered_by_accepting(fleet: Fleet) -> None:
+    upgrade = fleet.upgrade()
+    fleet.record(upgrade, ("0", "verifying"), status="paused", reason="cannot tell whether machine 0 is good")
+    assert fleet.get(upgrade)["reason"] == "cannot tell whether machine 0 is good"
+    with pytest.raises(RpcError, match="machine 7 is not part of upgrade"):
+        fleet.control(upgrade, "resume", "7")
+    answer = fleet.control(upgrade, "resume", "0")
+    assert (answer["status"], answer["reason"], answer["accepted"]) == ("running", "", ["0"])
+
+
+def test_a_roll_back_reaches_the_agents_and_the_version_is_quarantined(fleet: Fleet) -> None:
+    upgrade = fleet.upgrade()
+    fleet.record(upgrade, ("0", "done"), ("1", "staged"))
+    assert fleet.desired(0) == "2.6.10"
+    answer = fleet.control(upgrade, "roll-back")
+    assert (answer["status"], answer["roll-back"], answer["reason"]) == ("aborting", True, "put back to 2.6.4 by admin")
+    assert [fleet.desired(number) for number in (0, 1)] == ["2.6.4", "2.6.4"]
+    assert fleet.quarantine() == {"2.6.10": f"upgrade {upgrade} was rolled back"}
+    with pytest.raises(RpcError) as busy:
+        fleet.upgrade("2.6.5")
+    assert busy.value.message == f"upgrade {upgrade} of model {fleet.name} is being put back to 2.6.4"
+    fleet.record(upgrade, ("0", "rolling-back"), ("1", "skipped"))
+    fleet.record(upgrade, ("0", "rolled-back"), status="complete")
+    assert fleet.get(upgrade)["status"] == "aborting"
+    fleet.record(upgrade, status="aborted")
+    over = fleet.get(upgrade)
+    assert (over["status"], over["reason"]) == ("aborted", "put back to 2.6.4 by admin")
+    assert over["finished"]
+
+    with pytest.raises(RpcError) as refused:
+        fleet.upgrade()
+    assert refused.value.code == "quarantined"
+    assert refused.value.message.startswith(f"version 2.6.10 is quarantined for model {fleet.name}: upgrade {upgrade} ")
+    assert "--lift-quarantine" in refused.value.info["next-step"]
+    again = fleet.upgrade(**{"lift-quarantine": True})
+    assert again > upgrade
+    assert fleet.quarantine() == {}
+    assert fleet.desired(0) == "2.6.10"
+
+
+def test_lifting_a_quarantine_by_itself(fleet: Fleet) -> None:
+    upgrade = fleet.upgrade()
+    fleet.control(upgrade, "roll-back")
+    params = {"model-tag": f"model-{fleet.model}", "version": "2.6.10"}
+    fleet.admin.call("LabUpgrades", "LiftQuarantine", params)
+    assert fleet.quarantine() == {}
+    with pytest.raises(RpcError, match="quarantined version"):
+        fleet.admin.call("LabUpgrades", "LiftQuarantine", params)
+
+
+def test_machines_that_the_gate_put_back_quarantine_the_version_and_retry_lifts_it(fleet: Fleet) -> None:
+    upgrade = fleet.upgrade()
+    fleet.record(upgrade, ("0", "rolled-back"), ("1", "skipped"), status="failed", reason="1 of 2 machines failed")
+    assert list(fleet.quarantine()) == ["2.6.10"]
+    assert fleet.desired(0) == "2.6.10"
+    answer = fleet.control(upgrade, "retry", "0")
+    assert (answer["status"], answer["retries"]) == ("running", {"0": 1})
+    assert fleet.phases(upgrade) == ["pending", "skipped"]
+    assert fleet.quarantine() == {}
+    assert fleet.control(upgrade, "retry")["retries"] == {"0": 1, "1": 1}
+    fleet.record(upgrade, ("0", "done"), ("1", "done"), status="complete")
+    with pytest.raises(RpcError, match="nothing to try again"):
+        fleet.control(upgrade, "retry")
+
+
+def test_a_machine_that_comes_back_late_makes_a_failed_upgrade_complete(fleet: Fleet) -> None:
+    upgrade = fleet.upgrade()
+    fleet.record(upgrade, ("0", "done"), ("1", "failed"), status="failed", reason="1 of 2 machines failed")
+
+    def carried() -> list[int]:
+        found = fleet.orchestrator.call("LabOrchestrator", "ActiveUpgrades")["upgrades"]
+        return [entry["id"] for entry in found if entry["model-uuid"] == fleet.model]
+
+    assert carried() == [upgrade]
+    fleet.record(upgrade, ("1", "swapping"))
+    fleet.record(upgrade, ("1", "done"), status="complete")
+    assert fleet.get(upgrade)["status"] == "complete"
+    assert carried() == []
+
+
+def test_an_abort_leaves_what_is_done_and_can_be_taken_up_again(fleet: Fleet) -> None:
+    upgrade = fleet.upgrade()
+    fleet.record(upgrade, ("0", "done"), ("1", "staged"))
+    assert fleet.control(upgrade, "abort")["status"] == "aborting"
+    fleet.record(upgrade, ("1", "skipped"), status="aborted")
+    assert fleet.get(upgrade)["reason"] == "aborted by admin"
+    assert fleet.desired(1) == "2.6.10"
+    assert fleet.control(upgrade, "retry")["status"] == "running"
+    assert fleet.phases(upgrade) == ["done", "pending"]
+
+
+def test_jujus_own_abort_ends_the_record_and_every_agent_of_it(fleet: Fleet) -> None:
+    upgrade = fleet.upgrade()
+    fleet.record(upgrade, ("0", "swapping"))
+    fleet.client.call("Client", "AbortCurrentUpgrade")
+    over = fleet.get(upgrade)
+    assert (over["status"], over["reason"]) == ("aborted", "aborted by request")
+    assert fleet.phases(upgrade) == ["stranded", "skipped"]
+    assert fleet.desired(0) == "2.6.10"

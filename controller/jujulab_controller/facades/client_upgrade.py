@@ -57,6 +57,7 @@ async def set_model_agent_version(call: Call) -> dict[str, Any]:
         stream=call.text("agent-stream"),
         options=options,
         ignore_missing=call.flag("ignore-missing-binaries"),
+        lift_quarantine=call.flag("lift-quarantine"),
     )
     return {}
 

@@ -1,18 +1,21 @@
-"""``LabUpgrades``, ours: users look at the records of upgrades."""
+"""``LabUpgrades``, ours: users look at the records of upgrades and decide about those under way."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import Connection, Row
 
+from jujulab_controller import upgrade_control
 from jujulab_controller.auth import Access
-from jujulab_controller.errors import permission_denied
+from jujulab_controller.errors import bad_request, permission_denied
 from jujulab_controller.rpc.call import Call, entity, number
 from jujulab_controller.rpc.registry import Where, facade
-from jujulab_controller.state import upgrade_events, upgrades, users
+from jujulab_controller.state import quarantine, upgrade_events, upgrades, users
 from jujulab_controller.upgrade_view import header, whole
 from jujulab_controller.watchers import NotifyWatcher
+from jujulab_core.rules.control import ACTIONS, Action
+from jujulab_core.version import Number
 
 lab_upgrades = facade("LabUpgrades", Where.CONTROLLER)
 
@@ -47,6 +50,42 @@ async def watch(call: Call) -> dict[str, Any]:
     row = await _readable(call)
     watcher = NotifyWatcher(call.services, ("upgrade", str(row.id)), ("agent", row.model_uuid))
     return {"watcher-id": call.session.add_watcher(watcher)}
+
+
+@lab_upgrades.method("Control")
+async def control(call: Call) -> dict[str, Any]:
+    """Pauses, resumes, aborts, rolls back or retries an upgrade; answers with it as it is then."""
+    action = call.text("action")
+    if action not in ACTIONS:
+        raise bad_request(f'unknown action "{action}" on an upgrade: use one of {", ".join(ACTIONS)}')
+    row = await upgrade_control.act(
+        call.services, call.identity, number(call.params, "id"), cast(Action, action), call.texts("machines")
+    )
+    return (await whole(call.services, [row]))[0]
+
+
+@lab_upgrades.method("Quarantine")
+async def quarantine_(call: Call) -> dict[str, Any]:
+    """The versions that a model was rolled back from, and why."""
+    uuid, name = entity(call.text("model-tag"), "model"), call.identity.name
+
+    def read(db: Connection) -> list[dict[str, Any]]:
+        if users.access(db, name, uuid) < Access.READ:
+            raise permission_denied()
+        return [
+            {"version": version, "since": row.since, "by": row.done_by, "reason": row.reason}
+            for version, row in quarantine.of_model(db, uuid).items()
+        ]
+
+    return {"versions": await call.services.store.read(read)}
+
+
+@lab_upgrades.method("LiftQuarantine")
+async def lift_quarantine(call: Call) -> dict[str, Any]:
+    """Lets a model have a version again that it was rolled back from."""
+    uuid, version = entity(call.text("model-tag"), "model"), str(Number.parse(call.text("version")))
+    await upgrade_control.lift_quarantine(call.services, call.identity, uuid, version)
+    return {}
 
 
 @lab_upgrades.method("Events")

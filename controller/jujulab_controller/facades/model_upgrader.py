@@ -30,6 +30,7 @@ async def upgrade_model(call: Call) -> dict[str, Any]:
         stream=call.text("agent-stream"),
         options=upgrade_requests.rollout_options(call.params),
         ignore_missing=call.flag("ignore-missing-binaries"),
+        lift_quarantine=call.flag("lift-quarantine"),
     )
 
 

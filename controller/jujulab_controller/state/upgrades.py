@@ -17,6 +17,7 @@ from jujulab_controller.state.schema import models as models_table
 from jujulab_controller.state.store import Tx
 from jujulab_controller.state.upgrade_events import Phase
 from jujulab_core.errors import RpcError
+from jujulab_core.rules.control import Outcome
 from jujulab_core.version import Number
 
 ACTIVE = ("running", "paused", "aborting")
@@ -156,6 +157,33 @@ def set_status(tx: Tx, upgrade: Row[Any], status: str, reason: str, by: str) -> 
     tx.notify("upgrade", str(upgrade.id))
 
 
+def carry_out(tx: Tx, upgrade: Row[Any], outcome: Outcome, reason: str, by: str) -> None:
+    """Does what the rules made of a person's wish."""
+    retries: dict[str, int] = json.loads(upgrade.retries)
+    for machine in outcome.pending:
+        retries[machine] = retries.get(machine, 0) + 1
+    accepted = {*json.loads(upgrade.accepted), *outcome.accepted} - {*outcome.pending}
+    tx.db.execute(
+        update(upgrades)
+        .where(upgrades.c.id == upgrade.id)
+        .values(roll_back=int(outcome.roll_back), accepted=json.dumps(sorted(accepted)), retries=json.dumps(retries))
+    )
+    again = dict.fromkeys(outcome.pending, "pending") | dict.fromkeys(outcome.failed, "failed")
+    changes = [
+        Phase(row.tag, again[row.machine_id], row.reason if again[row.machine_id] == "failed" else "")
+        for row in agents_of(tx.db, upgrade.id)
+        if row.machine_id in again
+    ]
+    set_phases(tx, upgrade, changes, by)
+    if outcome.model_version and models.get(tx.db, upgrade.model_uuid).agent_version != outcome.model_version:
+        models.set_agent_version(tx, upgrade.model_uuid, outcome.model_version)
+    if outcome.quarantine:
+        quarantine.add(tx, upgrade.model_uuid, upgrade.to_version, by, f"upgrade {upgrade.id} was rolled back")
+    if outcome.lift:
+        quarantine.lift(tx, upgrade.model_uuid, upgrade.to_version)
+    set_status(tx, upgrade, outcome.status, reason, by)
+
+
 def clear(tx: Tx, upgrade: Row[Any], reason: str, by: str) -> None:
     """Ends an upgrade at once and leaves its agents where they are; each still gets a phase to end in."""
     left = {
@@ -235,7 +263,8 @@ def record(tx: Tx, upgrade_id: int, changes: Iterable[dict[str, Any]], status: s
         _none_starts(tx, upgrade, wanted)
     set_phases(tx, upgrade, wanted, by, {str(row.get("tag")): row.get("deadline") or None for row in rows})
     if status in _BY_ORCHESTRATOR.get(upgrade.status, ()):
-        set_status(tx, upgrade, status, reason, by)
+        # That it was aborted, and by whom, is said already.
+        set_status(tx, upgrade, status, reason or (upgrade.reason if status == "aborted" else ""), by)
         if status == "failed":
             _quarantine_rolled_back(tx, upgrade, by)
 

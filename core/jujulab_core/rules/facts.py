@@ -30,11 +30,13 @@ class Refusal:
         message: Juju's words. On the wire message and code are apart.
         code: Juju's error code, or an empty string.
         rule: The rule that decided, with its section; for people, never on the wire.
+        next_step: What to do about it, where the refusal is ours and not Juju's; on the wire in the error's info.
     """
 
     message: str
     code: str = ""
     rule: str = ""
+    next_step: str = ""
 
     @property
     def text(self) -> str:
