@@ -11,6 +11,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 LOCK_VENV := build/lock
+LOCK = CUSTOM_COMPILE_COMMAND='make lock' $(LOCK_VENV)/bin/pip-compile --quiet --upgrade --generate-hashes --strip-extras \
+    --no-annotate --no-emit-index-url --no-emit-find-links
 
 # Where pip is told of several indices it says so about each package.
 QUIET_PIP := { grep -v '^WARNING: Location' || true; } >&2
@@ -23,6 +25,10 @@ bench: $(READY) ## Measure, in ratios; starts a Docker engine if need be
 clean: ## Remove what was made here: environment, wheels, caches; images and labs stay
 	rm -rf $(VENV) build dist .cache .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.PHONY: compat
+compat: $(READY) ## Drive labs with real Juju clients, unmodified, and print what each of them could do
+	@images/host/with-engine bash -c '$(BIN)/python -m jujulab.images && $(BIN)/pytest tests/compat'
 
 .PHONY: demo
 demo: $(READY) ## Walk through Juju's manual page on upgrading models, on a lab of its own
@@ -47,12 +53,11 @@ lint: $(READY) ## Check style, types and the walls between the packages
 	$(BIN)/lint-imports --no-logo
 
 .PHONY: lock
-lock: ## Choose the dependencies anew: constraints.txt
+lock: ## Choose the dependencies anew: constraints.txt, and those of the clients in tests/compat
 	@images/host/python-ready $(PYTHON)
 	@test -x $(LOCK_VENV)/bin/pip-compile || { $(PYTHON) -m venv $(LOCK_VENV) && $(LOCK_VENV)/bin/pip install --quiet pip-tools; }
-	@CUSTOM_COMPILE_COMMAND='make lock' $(LOCK_VENV)/bin/pip-compile --quiet --upgrade --generate-hashes --strip-extras \
-	    --no-annotate --no-emit-index-url --no-emit-find-links --unsafe-package jujulab --extra dev \
-	    --output-file constraints.txt pyproject.toml
+	@$(LOCK) --unsafe-package jujulab --extra dev --output-file constraints.txt pyproject.toml
+	@for client in tests/compat/locks/*.in; do $(LOCK) --output-file "$${client%.in}.txt" "$$client"; done
 
 .PHONY: process
 process: $(READY) ## Run the tests that drive real agent and controller processes on the loopback
@@ -65,7 +70,7 @@ setup: $(READY) ## Set up all that a lab needs: environment, Docker engine, imag
 	@$(BIN)/jujulab doctor
 
 .PHONY: test
-test: lint unit process e2e ## Run all checks and tests; stops the Docker engine behind it if it had to start it
+test: lint unit process e2e compat ## Run all checks and tests; stops the Docker engine behind it if it had to start it
 
 .PHONY: unit
 unit: $(READY) ## Run the unit tests

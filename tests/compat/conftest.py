@@ -1,0 +1,81 @@
+"""Two labs for the whole session, an environment for each client, and the table that is printed at the end."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import docker
+import pytest
+import yaml
+from docker import DockerClient
+
+from tests.compat import environments
+from tests.compat.environments import Environment
+from tests.compat.table import Table
+from tests.e2e import support
+
+HERE = Path(__file__).parent
+_TABLE = pytest.StashKey[Table]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[_TABLE] = Table()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    text = config.stash[_TABLE].text()
+    if text:
+        terminalreporter.section("client, call, result")
+        terminalreporter.write_line(text)
+
+
+@pytest.fixture(scope="session")
+def table(request: pytest.FixtureRequest) -> Table:
+    """Where calls are recorded."""
+    return request.config.stash[_TABLE]
+
+
+@pytest.fixture(scope="session")
+def engine() -> Iterator[DockerClient]:
+    """The Docker engine."""
+    client = docker.from_env(timeout=120)
+    yield client
+    client.close()
+
+
+@pytest.fixture(scope="session")
+def lab36(engine: DockerClient, tmp_path_factory: pytest.TempPathFactory) -> Iterator[support.Lab]:
+    """A lab on 3.6, with a model for each client to upgrade (`lab36.yaml`); shared by all, so left as it was found."""
+    with _lab(engine, tmp_path_factory.mktemp("lab36"), "36") as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def lab29(engine: DockerClient, tmp_path_factory: pytest.TempPathFactory) -> Iterator[support.Lab]:
+    """A lab on 2.9 (`lab29.yaml`), which the tests of the eras take through 2.9."""
+    with _lab(engine, tmp_path_factory.mktemp("lab29"), "29") as made:
+        yield made
+
+
+def _lab(engine: DockerClient, data: Path, era: str) -> AbstractContextManager[support.Lab]:
+    # Checkouts that share an engine have images of different names, and so have their labs.
+    name = "-".join(["compat", era, *filter(None, [os.environ.get("JUJULAB_IMAGES")])])
+    spec = yaml.safe_load((HERE / f"lab{era}.yaml").read_text())
+    spec["lab"] = spec["controller"]["name"] = name
+    (data / "lab.yaml").write_text(yaml.safe_dump(spec, sort_keys=False))
+    return support.lab(engine, data, name, name, str(data / "lab.yaml"))
+
+
+@pytest.fixture(scope="session")
+def libjuju36(table: Table) -> Environment:
+    """python-libjuju of Juju 3.x."""
+    return environments.python("libjuju-3.6", "python-libjuju 3.6.1.3", table)
+
+
+@pytest.fixture(scope="session")
+def libjuju29(table: Table) -> Environment:
+    """python-libjuju of Juju 2.9."""
+    return environments.python("libjuju-2.9", "python-libjuju 2.9.49.1", table)
