@@ -17,11 +17,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from jujulab.rollout import model, rules
+from jujulab.rollout import gate, model, phases, rules
+from jujulab.rollout.acts import Act, Busy, Decision, Limits, Result
 from jujulab.rollout.hands import FencedError, Hands
 from jujulab.rollout.model import Machine, Upgrade
-from jujulab.rollout.rules import Act, Busy, Change, Result
-from jujulab_core.errors import ConnectionLost, DeadlineError, JujulabError
+from jujulab_core.errors import ConnectionLost, DeadlineError, JujulabError, RpcError
 from jujulab_core.rpc import Client, Reply, connect
 
 log = logging.getLogger("jujulab.orchestrator")
@@ -29,6 +29,8 @@ log = logging.getLogger("jujulab.orchestrator")
 LEASE_SECONDS = 15.0
 _RECONNECT_SECONDS = 0.2
 _RECONNECT_MOST_SECONDS = 5.0
+# The code of a record that comes too late.
+_TRY_AGAIN = "try again"
 # SSH sessions at a time: each waits for its machine nearly all of its time.
 _HANDS = 32
 
@@ -49,7 +51,7 @@ class Settings:
     ca_cert: str
     tag: str
     password: str
-    limits: rules.Limits = field(default_factory=rules.Limits)
+    limits: Limits = field(default_factory=Limits)
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,7 @@ class Orchestrator:
         self._busy: dict[tuple[int, str], Busy] = {}
         self._prepared: set[tuple[int, str]] = set()
         self._stopping = False
+        self._leased_until = 0.0
         self._pool = ThreadPoolExecutor(_HANDS, thread_name_prefix="hands")
 
     def stop(self) -> None:
@@ -124,8 +127,11 @@ class Orchestrator:
         while not self._stopping:
             now = time.time()
             if now - claimed_at > LEASE_SECONDS / 3:
+                asked = time.monotonic()
                 claim = client.call("LabOrchestrator", "Claim", {"holder": self._holder, "ttl": LEASE_SECONDS})
                 claimed_at, token = now, claim["token"] if claim["granted"] else 0
+                # On a clock that no one sets, counted from before the claim was asked for.
+                self._leased_until = asked + LEASE_SECONDS
             wake = now + LEASE_SECONDS / 3
             if token:
                 wake = min(wake, self._work(client, token))
@@ -179,8 +185,14 @@ class Orchestrator:
             now = time.time()
             busy = {machine: entry for (number, machine), entry in self._busy.items() if number == upgrade.id}
             decision = rules.decide(upgrade, busy, now, self._settings.limits)
-            if decision.changes or decision.status:
-                self._record(client, token, upgrade, decision.changes, decision.status, decision.reason)
+            try:
+                self._record(client, token, upgrade, decision)
+            except RpcError as error:
+                if error.code != _TRY_AGAIN:
+                    raise
+                # A pause or an abort came between the look and the record: nothing of the decision holds any more.
+                wake = min(wake, now + _RECONNECT_SECONDS)
+                continue
             for machine_id, act in decision.acts:
                 machine = upgrade.machine(machine_id)
                 if machine is not None:
@@ -200,19 +212,22 @@ class Orchestrator:
         """Opens the connections while the agents fetch: a handshake costs more than the exchange itself."""
         for machine in upgrade.machines:
             key = (upgrade.id, machine.id)
-            if machine.phase in model.WAITING and machine.address and key not in self._prepared:
+            if machine.phase in phases.WAITING and machine.address and key not in self._prepared:
                 self._prepared.add(key)
                 self._pool.submit(self._hands.prepare, machine)
 
     def _begin(self, upgrade: Upgrade, machine: Machine, act: Act, token: int) -> None:
         log.info("upgrade %d: machine %s: %s", upgrade.id, machine.id, act)
         self._busy[upgrade.id, machine.id] = Busy(act)
-        self._pool.submit(self._perform, upgrade.id, machine, act, token)
+        self._pool.submit(self._perform, upgrade, machine, act, token)
 
-    def _perform(self, upgrade: int, machine: Machine, act: Act, token: int) -> None:
+    def _perform(self, work: Upgrade, machine: Machine, act: Act, token: int) -> None:
         """Runs in a thread of the pool; whatever happens there is an event for the loop."""
+        upgrade, checks = work.id, gate.checks_of(machine, work.options)
         try:
-            event = _Finished(upgrade, machine.id, self._hands.perform(machine, act, token))
+            if time.monotonic() > self._leased_until:
+                raise FencedError("its lease ran out before it could begin")
+            event = _Finished(upgrade, machine.id, self._hands.perform(machine, act, token, checks))
         except FencedError as error:
             event = _Finished(upgrade, machine.id, None, str(error))
         except Exception as error:
@@ -227,7 +242,7 @@ class Orchestrator:
         upgrades = {
             wire["id"]: model.from_wire(wire) for wire in client.call("LabOrchestrator", "ActiveUpgrades")["upgrades"]
         }
-        changes: dict[int, list[Change]] = {}
+        decisions: dict[int, Decision] = {}
         for event in finished:
             key = (event.upgrade, event.machine)
             self._busy.pop(key, None)
@@ -238,34 +253,27 @@ class Orchestrator:
                 log.info("upgrade %d: machine %s: %s", event.upgrade, event.machine, event.result.reason)
             if not event.result.ok or event.result.act is Act.LOOK:
                 self._busy[key] = Busy(event.result.act, now + self._settings.limits.retry)
-            change = rules.after(upgrade, event.machine, event.result, now, self._settings.limits)
-            if change is not None:
-                changes.setdefault(event.upgrade, []).append(change)
-        for number, several in changes.items():
-            self._record(client, token, upgrades[number], several)
+            more = rules.after(upgrade, event.machine, event.result, now, self._settings.limits)
+            decisions[upgrade.id] = rules.both(decisions.get(upgrade.id, Decision()), more)
+        for number, decision in decisions.items():
+            self._record(client, token, upgrades[number], decision)
         if fenced is not None:
             raise JujulabError(f"this orchestrator was replaced: {fenced}")
 
-    def _record(
-        self,
-        client: Client,
-        token: int,
-        upgrade: Upgrade,
-        changes: tuple[Change, ...] | list[Change],
-        status: str | None = None,
-        reason: str = "",
-    ) -> None:
+    def _record(self, client: Client, token: int, upgrade: Upgrade, decision: Decision) -> None:
+        if not decision.changes and not decision.status:
+            return
         rows = []
-        for change in changes:
+        for change in decision.changes:
             machine = upgrade.machine(change.machine)
             deadline = _rfc3339(change.deadline) if change.deadline is not None else None
             log.info("upgrade %d: machine %s: %s %s", upgrade.id, change.machine, change.phase, change.reason)
             for tag in machine.tags if machine else ():
                 rows.append({"tag": tag, "phase": change.phase, "reason": change.reason, "deadline": deadline})
         params: dict[str, Any] = {"token": token, "upgrade": upgrade.id, "changes": rows}
-        if status is not None:
-            log.info("upgrade %d: %s %s", upgrade.id, status, reason)
-            params |= {"status": status, "reason": reason}
+        if decision.status is not None:
+            log.info("upgrade %d: %s %s", upgrade.id, decision.status, decision.reason)
+            params |= {"status": decision.status, "reason": decision.reason}
         client.call("LabOrchestrator", "Record", params)
 
 

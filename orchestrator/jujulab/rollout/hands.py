@@ -5,20 +5,26 @@ from __future__ import annotations
 import base64
 import shlex
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import paramiko
 from fabric import Config, Connection
 
+from jujulab.rollout import checks, probes
+from jujulab.rollout.acts import Act, Result
+from jujulab.rollout.checks import Check, Opinion, Verdict
 from jujulab.rollout.model import Machine
-from jujulab.rollout.rules import Act, Result
 from jujulab_core.errors import JujulabError
 
 # What `upgradectl` on the machine answers when it refuses.
 _FENCED = 70
 _UNSTAGED = 71
 _CONNECT_SECONDS = 15
+# So much of what a command prints is read at most, and so much of it gets into a reason.
+_OUTPUT_BYTES = 65536
+_SAID_CHARS = 200
 _COMMAND_SECONDS = 90
 _STAGE_SECONDS = 300
 
@@ -77,21 +83,31 @@ class Hands:
         except (OSError, EOFError, paramiko.SSHException):
             self._forget(_target(machine))
 
-    def perform(self, machine: Machine, act: Act, token: int) -> Result:
+    def perform(self, machine: Machine, act: Act, token: int, wanted: Sequence[Check] = ()) -> Result:
         """Does one act and says how it went.
+
+        Args:
+            machine: Where.
+            act: What.
+            token: The lease's; the machine refuses one that is older than it has seen.
+            wanted: The checks to make, for :attr:`Act.CHECK`.
 
         Raises:
             FencedError: This orchestrator's lease is over.
         """
         if not machine.address:
-            return Result(act, False, "its address is not known: it has never logged in")
+            return Result(act, False, "its address is not known: it has never logged in", unreachable=True)
+        if act is Act.CHECK:
+            opinion = checks.together({check.name: self._opinion(machine, check) for check in wanted})
+            return Result(act, opinion.verdict is Verdict.GOOD, opinion.why, opinion=opinion)
         try:
             code, out, err = self._run(_target(machine), _command(machine, act, token), _seconds(act))
         except paramiko.BadHostKeyException:
             return Result(act, False, "its SSH host key is not the one that the lab made")
         except (OSError, EOFError, paramiko.SSHException) as error:
             self._forget(_target(machine))
-            return Result(act, False, f"it cannot be reached over SSH: {error or type(error).__name__}")
+            said = str(error) or type(error).__name__
+            return Result(act, False, f"it cannot be reached over SSH: {said}", unreachable=True)
         reason = err.strip().splitlines()[-1] if err.strip() else f"upgradectl ended with {code}"
         if code == _FENCED:
             raise FencedError(reason)
@@ -99,14 +115,29 @@ class Hands:
             return _seen(out)
         return Result(act, code == 0, "" if code == 0 else reason, unstaged=code == _UNSTAGED)
 
+    def _opinion(self, machine: Machine, check: Check) -> Opinion:
+        if check.kind != "exec":
+            return probes.ask(check, machine.address)
+        # Whatever the user may do with sudo, the check may not.
+        words = ["timeout", "-k", "1", f"{check.timeout:g}", "setpriv", "--no-new-privs", "sh", "-c", check.target]
+        try:
+            code, out, err = self._run(_target(machine), shlex.join(words), check.timeout + _CONNECT_SECONDS)
+        except (OSError, EOFError, paramiko.SSHException) as error:
+            self._forget(_target(machine))
+            return Opinion(Verdict.CANNOT_TELL, f"no way in over SSH: {error or type(error).__name__}")
+        said = (err.strip() or out.strip()).splitlines()
+        return checks.of_exec(code, said[-1][:_SAID_CHARS] if said else "")
+
     def _run(self, target: Target, command: str, seconds: float) -> tuple[int, str, str]:
-        channel = self._connection(target).create_session()
+        transport = self._connection(target).transport
+        # Without a timeout a machine that is frozen would hold this thread for an hour.
+        channel = transport.open_session(timeout=_CONNECT_SECONDS)
         try:
             channel.settimeout(seconds)
             channel.exec_command(command)
             out, err = channel.makefile("r"), channel.makefile_stderr("r")
             # What `upgradectl` prints is far below the window, so reading one after the other cannot block it.
-            return_out, return_err = out.read().decode(), err.read().decode()
+            return_out, return_err = (stream.read(_OUTPUT_BYTES).decode(errors="replace") for stream in (out, err))
             return channel.recv_exit_status(), return_out, return_err
         finally:
             channel.close()

@@ -6,33 +6,12 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from enum import StrEnum
 from typing import Any
 
+from jujulab.rollout.checks import Check
+from jujulab.rollout.phases import Phase
 from jujulab_core import version
 from jujulab_core.errors import UsageError
-
-
-class Phase(StrEnum):
-    """How far an agent is. The order is that of a normal upgrade."""
-
-    PENDING = "pending"
-    STAGING = "staging"
-    STAGED = "staged"
-    SWAPPING = "swapping"
-    RESTARTING = "restarting"
-    VERIFYING = "verifying"
-    DONE = "done"
-    FAILED = "failed"
-    ROLLED_BACK = "rolled-back"
-    STRANDED = "stranded"
-    SKIPPED = "skipped"
-
-
-WAITING = frozenset({Phase.PENDING, Phase.STAGING, Phase.STAGED})
-IN_FLIGHT = frozenset({Phase.SWAPPING, Phase.RESTARTING, Phase.VERIFYING})
-BAD = frozenset({Phase.FAILED, Phase.ROLLED_BACK, Phase.STRANDED})
-TERMINAL = BAD | {Phase.DONE, Phase.SKIPPED}
 
 
 @dataclass(frozen=True)
@@ -43,15 +22,22 @@ class Options:
         canary: Machines of a first wave of their own.
         batch: Machines of each further wave: a number, or a percentage of all, rounded up; empty for all at once.
         max_failures: Failed machines of the whole run that are still borne: a number, or a percentage of all, rounded
-            down; more stop the rollout. Empty: none, where waves are used; any number, where not.
+            down; more stop the rollout. Empty: none, where waves or checks are used; any number, where not.
+        max_unreachable: The same for machines that could not be reached, which are counted apart. Empty: as many as
+            failures.
         health_time: Seconds that a machine's agents must stay healthy before the machine counts as done.
+        checks: What is asked of a machine before it counts as done.
+        careful: Whether anything at all is asked for that Juju itself does not have.
         rollback: Whether a machine that fails is put back to the version that it had.
     """
 
     canary: int = 0
     batch: str = ""
     max_failures: str = ""
+    max_unreachable: str = ""
     health_time: float = 0.0
+    checks: tuple[Check, ...] = ()
+    careful: bool = False
     rollback: bool = False
 
     @classmethod
@@ -65,12 +51,15 @@ class Options:
             canary=int(wire.get("canary") or 0),
             batch=str(wire.get("batch") or ""),
             max_failures=str(wire.get("max-failures") or ""),
+            max_unreachable=str(wire.get("max-unreachable") or ""),
             health_time=float(wire.get("health-time") or 0),
+            checks=tuple(Check.from_wire(check) for check in wire.get("checks") or ()),
         )
-        careful = options != cls() and not wire.get("no-rollback")
+        careful = options != cls()
         share(options.batch, 1, "--batch", round_up=True)
         share(options.max_failures, 1, "--max-failures", round_up=False)
-        return replace(options, rollback=careful)
+        share(options.max_unreachable, 1, "--max-unreachable", round_up=False)
+        return replace(options, careful=careful, rollback=careful and not wire.get("no-rollback"))
 
 
 def share(text: str, of: int, name: str, *, round_up: bool) -> int | None:
@@ -100,6 +89,8 @@ class Agent:
         reason: Why it is where it is, where that needs saying.
         version: The version it last reported.
         connected: Whether it is logged in now.
+        logins: How often it has logged in.
+        logins_before: How often it had when its exchange began; 0 if it was never exchanged.
         status: Its status, such as ``started`` or ``idle``.
         message: The status's message.
     """
@@ -109,6 +100,8 @@ class Agent:
     reason: str
     version: str
     connected: bool
+    logins: int
+    logins_before: int
     status: str
     message: str
 
@@ -161,6 +154,21 @@ class Machine:
         return self.agents[0].phase
 
     @property
+    def reason(self) -> str:
+        """Why it is in its phase, where that needs saying."""
+        return self.agents[0].reason
+
+    @property
+    def touched(self) -> bool:
+        """Whether its exchange was ever begun: its links may lead to the new version."""
+        return any(agent.logins_before for agent in self.agents)
+
+    @property
+    def applications(self) -> frozenset[str]:
+        """The applications that have units on it."""
+        return frozenset(tag.removeprefix("unit-").rpartition("-")[0] for tag in self.tags if tag.startswith("unit-"))
+
+    @property
     def tags(self) -> tuple[str, ...]:
         """The tags of its agents, the machine's own first."""
         return tuple(agent.tag for agent in self.agents)
@@ -176,8 +184,9 @@ class Upgrade:
         is_controller: Whether it is the controller model's.
         old: The version it started from.
         new: The version it goes to.
-        status: ``running``, ``paused``, ...
-        started: When it was asked for, in seconds of the epoch.
+        status: ``running``, ``paused``, ``aborting``, or how it ended.
+        roll_back: Whether an abort also puts back the machines that are done.
+        accepted: Ids of machines that a human has declared good.
         options: How to proceed.
         machines: In the order in which they are upgraded.
     """
@@ -188,7 +197,8 @@ class Upgrade:
     old: str
     new: str
     status: str
-    started: float
+    roll_back: bool
+    accepted: frozenset[str]
     options: Options
     machines: tuple[Machine, ...]
 
@@ -208,7 +218,8 @@ def from_wire(wire: Mapping[str, Any]) -> Upgrade:
         old=wire["from"],
         new=wire["to"],
         status=wire["status"],
-        started=started,
+        roll_back=wire["roll-back"],
+        accepted=frozenset(wire["accepted"]),
         options=Options.from_wire(wire["options"]),
         machines=tuple(sorted(machines, key=lambda machine: int(machine.id))),
     )
@@ -237,6 +248,8 @@ def _machine(entry: Mapping[str, Any], wire: Mapping[str, Any], started: float) 
                 reason=agent["reason"],
                 version=agent["version"],
                 connected=agent["connected"],
+                logins=agent["logins"],
+                logins_before=agent["logins-before"],
                 status=agent["status"],
                 message=agent["message"],
             )

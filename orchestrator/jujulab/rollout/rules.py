@@ -1,137 +1,40 @@
 """What to do next in an upgrade: pure decisions over plain data, with the time as an argument.
 
 The state is what the controller's record and the agents say, never what this process remembers, so that a new
-orchestrator goes on where a killed one stopped: every decision can be made again.
+orchestrator goes on where a killed one stopped: every decision can be made again. There are two kinds of events:
+something was reported or time has passed (:func:`decide`), and an act of this process has ended (:func:`after`).
+What either decides is recorded before it is done.
 
-A machine and its units go together::
-
-    pending -> staging -> staged -> swapping -> restarting -> verifying -> done
-                  |                    |            |             |
-                  +--------------------+------------+-------------+--> failed [-> rolled-back | stranded]
-
-Each phase before the last has a deadline. `staging` is the agent's own work; what comes after `staged` is the
-orchestrator's.
+A machine and its units go through the phases together; `phases` has the table of what may follow what.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from enum import StrEnum
 
-from jujulab.rollout.model import BAD, TERMINAL, WAITING, Agent, Machine, Options, Phase, Upgrade, share
-from jujulab_core.upgradetexts import is_under_way
+from jujulab.rollout import ending, gate, phases
+from jujulab.rollout.acts import Act, Busy, Change, Decision, Limits, Result
+from jujulab.rollout.checks import Opinion, Verdict
+from jujulab.rollout.model import Agent, Machine, Upgrade
+from jujulab.rollout.phases import CANNOT_TELL, UNREACHABLE, WAITING, Phase
+from jujulab.rollout.waves import admitted, must_stop
 
-
-class Act(StrEnum):
-    """What hands can do on a machine."""
-
-    STAGE = "stage"
-    SWAP = "swap"
-    LOOK = "look"
-    ROLL_BACK = "roll back"
-
-
-@dataclass(frozen=True)
-class Limits:
-    """Deadlines, in seconds.
-
-    Attributes:
-        stage: From the request until a machine has its new binary.
-        stage_help: How long a machine's agent may be away before its binary is staged over SSH.
-        swap: For exchanging the links and restarting the services, retries included.
-        restart: From the restart until every agent of the machine has reported the new version.
-        steps: From the restart until the new version's upgrade steps have ended, for an agent that is busy with them;
-            it tries five times, two minutes apart (the Juju upgrade specification, section G.3).
-        look: How long an agent may be silent after the restart before its machine is asked whether it runs at all.
-        retry: Between two tries of the same act on the same machine.
-    """
-
-    stage: float = 600.0
-    stage_help: float = 10.0
-    swap: float = 120.0
-    restart: float = 90.0
-    steps: float = 900.0
-    look: float = 10.0
-    retry: float = 5.0
+# Beginnings of reasons that are read again here: why it failed says what must have changed for another try.
+_AWAY = f"{UNREACHABLE}its agent is away"
+_NO_BINARY = "no binary: "
+_INCOMPLETE = "the binary is gone: "
+_STEPS = "its upgrade steps take long"
+_GOING_BACK = "; going back failed: "
 
 
 @dataclass(frozen=True)
-class Busy:
-    """An act that this process is carrying out, or has just failed to.
+class _Next:
+    """What one machine needs: a change of phase, an act, and when to look again."""
 
-    Attributes:
-        act: Which.
-        until: None while it is under way; else the time before which it is not tried again.
-    """
-
-    act: Act
-    until: float | None = None
-
-
-@dataclass(frozen=True)
-class Change:
-    """A new phase for all agents of a machine, to be recorded before anything is done about it."""
-
-    machine: str
-    phase: Phase
-    reason: str = ""
-    deadline: float | None = None
-
-
-@dataclass(frozen=True)
-class Decision:
-    """What is to be recorded, then done.
-
-    Attributes:
-        changes: New phases.
-        acts: Machine id and act, to be begun after the changes were recorded.
-        status: The end of the upgrade, ``complete`` or ``failed``; None while it goes on.
-        reason: Why it failed.
-        wake: The time at which to decide again even if nothing happens; None for no such time.
-    """
-
-    changes: tuple[Change, ...] = ()
-    acts: tuple[tuple[str, Act], ...] = ()
-    status: str | None = None
-    reason: str = ""
+    change: Change | None = None
+    act: Act | None = None
     wake: float | None = None
-
-
-@dataclass(frozen=True)
-class Result:
-    """How an act ended.
-
-    Attributes:
-        act: Which act.
-        ok: Whether it did what it should.
-        reason: Why not.
-        unstaged: The machine said that the new binary is not complete there.
-    """
-
-    act: Act
-    ok: bool
-    reason: str = ""
-    unstaged: bool = False
-
-
-def waves(machines: Sequence[str], options: Options) -> tuple[tuple[str, ...], ...]:
-    """Splits the machines into waves: the canaries first, then batches; by default all at once."""
-    first, rest = tuple(machines[: options.canary]), machines[options.canary :]
-    size = share(options.batch, len(machines), "--batch", round_up=True) or len(rest) or 1
-    size = max(size, 1)
-    batches = [tuple(rest[at : at + size]) for at in range(0, len(rest), size)]
-    return tuple(wave for wave in (first, *batches) if wave)
-
-
-def must_stop(machines: Sequence[Machine], options: Options) -> bool:
-    """The stop rule: more machines of the whole run have failed than are borne."""
-    borne = share(options.max_failures, len(machines), "--max-failures", round_up=False)
-    if borne is None:
-        if not (options.canary or options.batch):
-            return False
-        borne = 0
-    return sum(machine.phase in BAD for machine in machines) > borne
 
 
 def decide(upgrade: Upgrade, busy: Mapping[str, Busy], now: float, limits: Limits | None = None) -> Decision:
@@ -143,197 +46,341 @@ def decide(upgrade: Upgrade, busy: Mapping[str, Busy], now: float, limits: Limit
         now: Seconds of the epoch.
         limits: Deadlines; the usual ones by default.
     """
-    limits = limits or Limits()
     stopped = must_stop(upgrade.machines, upgrade.options)
-    admitted = _admitted(upgrade) if upgrade.status == "running" and not stopped else frozenset()
-    changes: list[Change] = []
-    acts: list[tuple[str, Act]] = []
-    wakes: list[float] = []
-    for machine in upgrade.machines:
-        change, act, wake = _machine(
-            upgrade, machine, machine.id in admitted, stopped, busy.get(machine.id), now, limits
-        )
-        if change is not None:
-            changes.append(change)
-        if act is not None:
-            acts.append((machine.id, act))
-        if wake is not None:
-            wakes.append(wake)
-    status, reason = _end(apply(upgrade, changes, now), busy)
-    return Decision(tuple(changes), tuple(acts), status, reason, min(wakes, default=None))
+    # A failed upgrade goes on with those who come late.
+    begins = admitted(upgrade) if upgrade.status in ("running", "failed") and not stopped else frozenset()
+    found = {
+        machine.id: _Case(
+            upgrade, machine, machine.id in begins, stopped, busy.get(machine.id), now, limits or Limits()
+        ).next()
+        for machine in upgrade.machines
+    }
+    changes = tuple(entry.change for entry in found.values() if entry.change is not None)
+    acts = tuple((name, entry.act) for name, entry in found.items() if entry.act is not None)
+    wakes = [entry.wake for entry in found.values() if entry.wake is not None]
+    status, reason = ending.status(apply(upgrade, changes, now), busy)
+    return Decision(changes, acts, status, reason, min(wakes, default=None))
 
 
-def after(upgrade: Upgrade, machine_id: str, result: Result, now: float, limits: Limits | None = None) -> Change | None:
-    """The change that the end of an act brings about, or None when it is to be tried again."""
-    limits = limits or Limits()
+def after(upgrade: Upgrade, machine_id: str, result: Result, now: float, limits: Limits | None = None) -> Decision:
+    """What the end of an act brings about: at most one change, and a pause where a human must say how to go on."""
     machine = upgrade.machine(machine_id)
-    if machine is None or (machine.phase in TERMINAL and result.act is not Act.ROLL_BACK):
-        return None
-    if result.act is Act.SWAP:
-        if result.ok:
-            return Change(machine_id, Phase.RESTARTING, deadline=now + limits.restart)
-        if result.unstaged:
-            return Change(machine_id, Phase.STAGING, result.reason, now + limits.stage)
-        return None
-    if result.act is Act.LOOK:
-        return None if result.ok else Change(machine_id, Phase.FAILED, result.reason)
-    if result.act is Act.STAGE:
-        return Change(machine_id, Phase.STAGED, "staged over SSH") if result.ok else None
-    reason = machine.agents[0].reason
-    if result.ok:
-        return Change(machine_id, Phase.ROLLED_BACK, reason)
-    return Change(machine_id, Phase.STRANDED, f"{reason}; going back to {upgrade.old} failed: {result.reason}")
+    if machine is None or machine.phase not in _PHASES_OF[result.act]:
+        return Decision()
+    case = _Case(upgrade, machine, False, False, None, now, limits or Limits())
+    if result.act is Act.CHECK:
+        return case.checked(result.opinion)
+    change = case.ended(result)
+    return Decision((change,) if change else ())
+
+
+def both(first: Decision, second: Decision) -> Decision:
+    """Two decisions of :func:`after` as one, to be recorded together."""
+    status, reason = (second.status, second.reason) if second.status else (first.status, first.reason)
+    return Decision(first.changes + second.changes, first.acts + second.acts, status, reason)
 
 
 def apply(upgrade: Upgrade, changes: Sequence[Change], now: float) -> Upgrade:
     """The upgrade as it is once the changes are recorded."""
     by_machine = {change.machine: change for change in changes}
 
+    def touched(agent: Agent, change: Change) -> Agent:
+        begins = change.phase in (Phase.SWAPPING, Phase.ROLLING_BACK) and agent.phase is not change.phase
+        before = agent.logins if begins else agent.logins_before
+        return replace(agent, phase=change.phase, reason=change.reason, logins_before=before)
+
     def changed(machine: Machine) -> Machine:
         change = by_machine.get(machine.id)
         if change is None:
             return machine
-        agents = tuple(replace(agent, phase=change.phase, reason=change.reason) for agent in machine.agents)
+        agents = tuple(touched(agent, change) for agent in machine.agents)
         return replace(machine, agents=agents, since=now, deadline=change.deadline)
 
     return replace(upgrade, machines=tuple(changed(machine) for machine in upgrade.machines))
 
 
-def _admitted(upgrade: Upgrade) -> frozenset[str]:
-    """The machines that may be swapped now: those of the first wave that has not ended, and of those before it."""
-    phases = {machine.id: machine.phase for machine in upgrade.machines}
-    admitted: set[str] = set()
-    for wave in waves(tuple(phases), upgrade.options):
-        admitted.update(wave)
-        if any(phases[machine_id] not in TERMINAL for machine_id in wave):
-            break
-    return frozenset(admitted)
+# An act whose machine has gone on in the meantime changes nothing any more.
+_PHASES_OF = {
+    Act.STAGE: WAITING,
+    Act.SWAP: {Phase.SWAPPING},
+    Act.LOOK: {Phase.RESTARTING, Phase.RETURNING},
+    Act.CHECK: {Phase.VERIFYING},
+    Act.ROLL_BACK: {Phase.ROLLING_BACK},
+}
 
 
-_Verdict = tuple[Change | None, Act | None, float | None]
+@dataclass(frozen=True)
+class _Case:
+    """One machine of an upgrade at a moment."""
 
+    upgrade: Upgrade
+    machine: Machine
+    admitted: bool
+    stopped: bool
+    busy: Busy | None
+    now: float
+    limits: Limits
 
-def _machine(
-    upgrade: Upgrade, machine: Machine, admitted: bool, stopped: bool, busy: Busy | None, now: float, limits: Limits
-) -> _Verdict:
-    if machine.phase in WAITING:
-        if stopped:
-            return Change(machine.id, Phase.SKIPPED, "the stop rule tripped before its turn"), None, None
-        return _waiting(upgrade, machine, admitted, busy, now, limits)
-    if machine.phase is Phase.SWAPPING:
-        return _swapping(machine, busy, now, limits)
-    if machine.phase in (Phase.RESTARTING, Phase.VERIFYING):
-        return _restarted(upgrade, machine, busy, now, limits)
-    if machine.phase is Phase.FAILED and upgrade.options.rollback:
-        return (None, None, None) if busy and busy.until is None else (None, Act.ROLL_BACK, None)
-    return None, None, None
+    def next(self) -> _Next:
+        """What it needs."""
+        phase, aborting = self.machine.phase, self.upgrade.status == "aborting"
+        if phase in WAITING and (aborting or self.stopped):
+            why = "the upgrade was aborted" if aborting else "the stop rule tripped"
+            return _Next(self._to(Phase.SKIPPED, f"{why} before its turn"))
+        if aborting and self.upgrade.roll_back and self._must_go_back():
+            return _Next() if self._under_way else _Next(self._back("the upgrade is rolled back"))
+        if phase in WAITING:
+            return self._waiting()
+        if phase is Phase.SWAPPING:
+            return self._exchanging(Act.SWAP)
+        if phase is Phase.ROLLING_BACK:
+            return self._exchanging(Act.ROLL_BACK)
+        if phase in (Phase.RESTARTING, Phase.RETURNING):
+            return self._restarted()
+        if phase is Phase.VERIFYING:
+            return self._verifying()
+        if phase is Phase.FAILED and not aborting and not self.stopped:
+            return self._failed()
+        return _Next()
 
+    def ended(self, result: Result) -> Change | None:
+        """The change that the end of an act other than checks brings about; None when it is just tried again."""
+        machine, reason = self.machine, f"{UNREACHABLE if result.unreachable else ''}{result.reason}"
+        if result.act is Act.STAGE:
+            if result.ok:
+                return self._to(Phase.STAGED, "staged over SSH")
+            return self._anew(f"{_INCOMPLETE if machine.reason.startswith(_INCOMPLETE) else ''}{reason}", Phase.STAGING)
+        if result.act is Act.LOOK:
+            if not result.ok and not result.unreachable:
+                return self._missed(result.reason)
+            # Other reasons stay: that upgrade steps got their longer time already is one.
+            return self._anew(reason) if _STEPS not in machine.reason and (reason or self._unreachable) else None
+        if result.act is Act.ROLL_BACK:
+            if result.ok:
+                return self._to(Phase.RETURNING, _cause(machine), self.now + self.limits.restart)
+            return self._missed(reason) if result.unstaged else self._anew(reason)
+        if result.ok:
+            return self._to(Phase.RESTARTING, deadline=self.now + self.limits.restart)
+        if result.unstaged:
+            return self._to(Phase.STAGING, f"{_INCOMPLETE}{reason}", self.now + self.limits.stage)
+        return self._anew(reason)
 
-def _waiting(
-    upgrade: Upgrade, machine: Machine, admitted: bool, busy: Busy | None, now: float, limits: Limits
-) -> _Verdict:
-    staged = machine.phase is Phase.STAGED or (machine.stage_state == "staged" and machine.staged == upgrade.new)
-    if staged and admitted:
-        # Written before it is done: who finds `swapping` knows that the machine may have been touched.
-        return Change(machine.id, Phase.SWAPPING, deadline=now + limits.swap), Act.SWAP, now + limits.swap
-    if staged:
-        return (None if machine.phase is Phase.STAGED else Change(machine.id, Phase.STAGED)), None, None
-    if all(_is_up(agent, upgrade.new) for agent in machine.agents):
-        # It runs the new version already, as after the restore of an older state: such agents stage nothing.
-        return (Change(machine.id, Phase.DONE) if admitted else None), None, None
-    deadline = machine.deadline or upgrade.started + limits.stage
-    if now >= deadline and not _under_way(busy):
-        return Change(machine.id, Phase.FAILED, _why_unstaged(machine, limits)), None, None
-    change = None
-    reason = machine.stage_reason if machine.stage_state == "failed" else ""
-    if machine.stage_state and (machine.phase is Phase.PENDING or machine.agents[0].reason != reason):
-        change = Change(machine.id, Phase.STAGING, reason, deadline)
-    if machine.agents[0].connected:
-        return change, None, deadline
-    help_at = max(upgrade.started + limits.stage_help, busy.until if busy and busy.until else 0.0)
-    if _under_way(busy) or now < help_at:
-        return change, None, min(deadline, help_at) if not _under_way(busy) else deadline
-    return change, Act.STAGE, deadline
-
-
-def _swapping(machine: Machine, busy: Busy | None, now: float, limits: Limits) -> _Verdict:
-    deadline = machine.deadline or machine.since + limits.swap
-    if _under_way(busy):
-        return None, None, None
-    if now >= deadline:
-        return (
-            Change(machine.id, Phase.FAILED, f"its agents could not be exchanged within {limits.swap:g} s"),
-            None,
-            None,
+    def checked(self, opinion: Opinion) -> Decision:
+        """What the checks' answers bring about."""
+        if opinion.verdict is Verdict.GOOD:
+            return Decision((self._to(Phase.DONE),))
+        if opinion.verdict is Verdict.BAD:
+            return Decision((self._missed(opinion.why),))
+        if self.now < self.machine.since + self.upgrade.options.health_time + self.limits.ask:
+            return Decision()
+        if self.upgrade.status not in ("running", "paused"):
+            return Decision((self._missed(f"nobody can tell whether it is good: {opinion.why}"),))
+        change = self._to(Phase.VERIFYING, f"{CANNOT_TELL}{opinion.why}")
+        if self.upgrade.status == "paused":
+            return Decision((change,))
+        name = self.machine.id
+        reason = (
+            f"cannot tell whether machine {name} is good: {opinion.why}; resume-upgrade asks again, "
+            f"resume-upgrade --accept {name} takes it as good, abort-upgrade --rollback goes back"
         )
-    if busy is not None and busy.until is not None and now < busy.until:
-        return None, None, min(deadline, busy.until)
-    # Not under way here: an orchestrator before this one began it. Doing it again does no harm.
-    return None, Act.SWAP, deadline
+        return Decision((change,), status="paused", reason=reason)
+
+    def _waiting(self) -> _Next:
+        machine, upgrade, limits = self.machine, self.upgrade, self.limits
+        gone = machine.phase is Phase.STAGING and machine.reason.startswith(_INCOMPLETE)
+        reported = machine.stage_state == "staged" and machine.staged == upgrade.new and not gone
+        if machine.phase is Phase.STAGED or reported:
+            if self.admitted and not self._under_way:
+                # Written before it is done: who finds `swapping` knows that the machine may have been touched.
+                deadline = self.now + limits.swap
+                return _Next(self._to(Phase.SWAPPING, deadline=deadline), Act.SWAP, deadline)
+            return _Next(None if machine.phase is Phase.STAGED else self._to(Phase.STAGED))
+        if not gate.late(machine, upgrade.new):
+            # It runs the new version already, as after the restore of an older state: such agents stage nothing.
+            return _Next(self._to(Phase.DONE) if self.admitted else None)
+        deadline = machine.deadline or machine.since + limits.stage
+        if self.now >= deadline and not self._under_way:
+            return _Next(self._to(Phase.FAILED, self._why_unstaged()))
+        change = None if gone else self._staging(deadline)
+        if machine.agents[0].connected and not gone:
+            return _Next(change, wake=deadline)
+        return self._act(Act.STAGE, deadline, 0.0 if gone else machine.since + limits.stage_help, change)
+
+    def _staging(self, deadline: float) -> Change | None:
+        """What the agent itself says of getting its binary."""
+        machine = self.machine
+        if not machine.stage_state or not machine.agents[0].connected:
+            return None
+        reason = machine.stage_reason if machine.stage_state == "failed" else ""
+        if machine.phase is Phase.STAGING and machine.reason == reason:
+            return None
+        return self._to(Phase.STAGING, reason, deadline)
+
+    def _exchanging(self, act: Act) -> _Next:
+        """`swapping` and `rolling-back`: the act is tried until it is done or too late.
+
+        Where an orchestrator before this one began it, it is done again even after the deadline: it does no harm, and
+        from then on the machine refuses the other's late command.
+        """
+        deadline = self.machine.deadline or self.machine.since + self.limits.swap
+        if self._under_way:
+            return _Next()
+        tried = self.busy is not None and self.busy.act is act
+        if tried and act is Act.SWAP and not gate.late(self.machine, self.upgrade.new):
+            # The way in was lost, the exchange was not.
+            return _Next(self._to(Phase.RESTARTING, deadline=self.now + self.limits.restart))
+        if tried and self.now >= deadline:
+            why = self.machine.reason.rpartition(_GOING_BACK)[2].removeprefix(UNREACHABLE)
+            return _Next(self._missed(self._away(f"its agents could not be exchanged in time{_tail(why)}")))
+        if not tried:
+            return _Next(act=act, wake=max(deadline, self.now + self.limits.retry))
+        return self._act(act, deadline, 0.0)
+
+    def _restarted(self) -> _Next:
+        """`restarting` and `returning`: every agent must say by itself that it is the version it should be."""
+        machine, going_back = self.machine, self.machine.phase is Phase.RETURNING
+        version = self.upgrade.old if going_back else self.upgrade.new
+        if said := gate.gave_up(machine):
+            return _Next(self._missed(said))
+        late = gate.late(machine, version)
+        deadline = machine.deadline or machine.since + self.limits.restart
+        if not late:
+            return _Next(self._to(Phase.ROLLED_BACK, _cause(machine)) if going_back else self._arrived(deadline))
+        if self.now >= deadline:
+            if gate.run_steps(late, version) and _STEPS not in machine.reason:
+                more = deadline + self.limits.steps - self.limits.restart
+                return _Next(self._to(machine.phase, self._because(_STEPS), more), wake=more)
+            return _Next(self._missed(self._away(gate.why_late(late[0], version))))
+        if all(agent.connected for agent in late):
+            return _Next(wake=deadline)
+        # A release that crashes is known as bad long before the deadline: systemd has given up on it.
+        return self._act(Act.LOOK, deadline, machine.since + self.limits.look)
+
+    def _arrived(self, deadline: float) -> Change:
+        if not self._gate_seconds:
+            return self._to(Phase.DONE)
+        return self._to(Phase.VERIFYING, deadline=deadline + self._gate_seconds)
+
+    def _verifying(self) -> _Next:
+        machine, options = self.machine, self.upgrade.options
+        if machine.reason.startswith(CANNOT_TELL):
+            if self.upgrade.status == "paused":
+                return _Next()
+            if machine.id in self.upgrade.accepted:
+                return _Next(self._to(Phase.DONE))
+            deadline = self.now + self.limits.restart + self._gate_seconds
+            return _Next(self._to(Phase.VERIFYING, deadline=deadline), wake=self.now)
+        if said := gate.gave_up(machine):
+            return _Next(self._missed(said))
+        late = gate.late(machine, self.upgrade.new)
+        if late:
+            # The time for the restart goes on where it was: an agent that comes and goes does not get more of it.
+            deadline = (machine.deadline or machine.since) - self._gate_seconds
+            if self.now >= deadline:
+                return _Next(self._missed(f"{late[0].tag} did not stay healthy"))
+            return _Next(self._to(Phase.RESTARTING, f"{late[0].tag} did not stay healthy", deadline), wake=self.now)
+        healthy_at = machine.since + options.health_time
+        if self.now < healthy_at:
+            return _Next(wake=healthy_at)
+        if machine.id in self.upgrade.accepted or not gate.checks_of(machine, options):
+            return _Next(self._to(Phase.DONE))
+        return self._act(Act.CHECK, healthy_at + self.limits.ask, healthy_at)
+
+    def _failed(self) -> _Next:
+        """Late arrivers go on by themselves, Juju's way; what failed for another reason waits for a human."""
+        machine = self.machine
+        if machine.reason.startswith(_NO_BINARY):
+            there = machine.stage_state == "staged" and machine.staged == self.upgrade.new
+            return _Next(self._to(Phase.PENDING, deadline=self.now + self.limits.stage) if there else None)
+        if not machine.reason.startswith(_AWAY) or not machine.agents[0].connected:
+            return _Next()
+        if machine.agents[0].version == self.upgrade.new:
+            return _Next(self._to(Phase.RESTARTING, deadline=self.now + self.limits.restart))
+        return _Next(self._to(Phase.PENDING, deadline=self.now + self.limits.stage))
+
+    def _act(self, act: Act, deadline: float, not_before: float, change: Change | None = None) -> _Next:
+        """An act, unless it is under way or its time has not come."""
+        if self._under_way:
+            return _Next(change)
+        again = self.busy.until if self.busy and self.busy.act is act and self.busy.until else 0.0
+        at = max(not_before, again)
+        return _Next(change, act, deadline) if self.now >= at else _Next(change, wake=min(at, deadline))
+
+    def _missed(self, reason: str) -> Change:
+        """The machine did not become what it should: back to the old version, where that is asked for."""
+        machine = self.machine
+        if machine.phase in phases.GOING_BACK:
+            return self._to(Phase.STRANDED, f"{_cause(machine)}{_GOING_BACK}{reason}; {by_hand(self.upgrade, machine)}")
+        if self.upgrade.options.rollback:
+            return self._back(reason)
+        return self._to(Phase.FAILED, reason)
+
+    def _back(self, reason: str) -> Change:
+        return self._to(Phase.ROLLING_BACK, reason, self.now + self.limits.swap)
+
+    def _must_go_back(self) -> bool:
+        phase = self.machine.phase
+        under_way = phase in (Phase.SWAPPING, Phase.RESTARTING, Phase.VERIFYING, Phase.DONE)
+        return under_way or (phase is Phase.FAILED and self.machine.touched)
+
+    def _because(self, reason: str) -> str:
+        """The reason why it goes back stays, whatever else is to be said."""
+        if self.machine.phase not in phases.GOING_BACK:
+            return reason
+        return f"{_cause(self.machine)}{_GOING_BACK}{reason}" if reason else _cause(self.machine)
+
+    def _away(self, reason: str) -> str:
+        """Marks a machine that there was no way into."""
+        if self.machine.phase in phases.GOING_BACK or not self.machine.reason.startswith(UNREACHABLE):
+            return reason
+        return f"{UNREACHABLE if self.machine.agents[0].connected else _AWAY + ': '}{reason}"
+
+    def _why_unstaged(self) -> str:
+        machine = self.machine
+        if machine.reason.startswith(_INCOMPLETE):
+            return machine.reason
+        if not machine.agents[0].connected:
+            return f"{_AWAY}, and SSH did not help in time{_tail(machine.reason.removeprefix(UNREACHABLE))}"
+        return f"{_NO_BINARY}it did not get its new agent binary in time{_tail(machine.stage_reason or machine.reason)}"
+
+    def _anew(self, reason: str, phase: Phase | None = None) -> Change | None:
+        """The same phase with another reason; its time goes on."""
+        machine, reason = self.machine, self._because(reason)
+        phase = phase or machine.phase
+        if (machine.phase, machine.reason) == (phase, reason):
+            return None
+        return self._to(phase, reason, machine.deadline or machine.since + self.limits.stage)
+
+    def _to(self, phase: Phase, reason: str = "", deadline: float | None = None) -> Change:
+        return Change(self.machine.id, phase, reason, deadline)
+
+    @property
+    def _under_way(self) -> bool:
+        return self.busy is not None and self.busy.until is None
+
+    @property
+    def _unreachable(self) -> bool:
+        return UNREACHABLE in self.machine.reason
+
+    @property
+    def _gate_seconds(self) -> float:
+        """How long a machine may be verified; 0 when nothing is asked for."""
+        checks = self.limits.ask if gate.checks_of(self.machine, self.upgrade.options) else 0.0
+        return self.upgrade.options.health_time + checks
 
 
-def _restarted(upgrade: Upgrade, machine: Machine, busy: Busy | None, now: float, limits: Limits) -> _Verdict:
-    gave_up = next((agent for agent in machine.agents if "(giving up)" in agent.message), None)
-    if gave_up is not None:
-        return Change(machine.id, Phase.FAILED, f"{gave_up.tag}: {gave_up.message}"), None, None
-    late = [agent for agent in machine.agents if not _is_up(agent, upgrade.new)]
-    deadline = machine.deadline or machine.since + limits.restart
-    if late and all(agent.connected and agent.version == upgrade.new for agent in late):
-        deadline += limits.steps - limits.restart
-    if not late:
-        if not upgrade.options.health_time:
-            return Change(machine.id, Phase.DONE), None, None
-        if machine.phase is Phase.RESTARTING:
-            return Change(machine.id, Phase.VERIFYING, deadline=deadline + upgrade.options.health_time), None, now
-        healthy_at = machine.since + upgrade.options.health_time
-        return (Change(machine.id, Phase.DONE), None, None) if now >= healthy_at else (None, None, healthy_at)
-    if now >= deadline:
-        return Change(machine.id, Phase.FAILED, _why_late(late, upgrade.new)), None, None
-    if machine.phase is Phase.VERIFYING:
-        return Change(machine.id, Phase.RESTARTING, f"{late[0].tag} did not stay healthy", deadline), None, deadline
-    if _under_way(busy) or all(agent.connected for agent in late):
-        return None, None, deadline
-    look_at = max(machine.since + limits.look, busy.until if busy and busy.until else 0.0)
-    # A release that crashes is known as bad long before the deadline: systemd has given up on it.
-    return (None, Act.LOOK, deadline) if now >= look_at else (None, None, min(look_at, deadline))
-
-
-def _is_up(agent: Agent, version: str) -> bool:
-    """The new process itself has logged in, says that it is the new version, and has run its upgrade steps."""
-    at_rest = agent.status in ("started", "idle", "executing") and not is_under_way(agent.message)
-    return agent.connected and agent.version == version and at_rest
-
-
-def _why_late(late: Sequence[Agent], version: str) -> str:
-    agent = late[0]
-    if not agent.connected:
-        return f"{agent.tag} has not logged in again"
-    if agent.version != version:
-        return f"{agent.tag} reports {agent.version or 'no version'} instead of {version}"
-    return f"{agent.tag} is {agent.status}: {agent.message or 'no message'}"
-
-
-def _why_unstaged(machine: Machine, limits: Limits) -> str:
-    if machine.stage_reason:
-        return f"it could not get its new agent binary within {limits.stage:g} s: {machine.stage_reason}"
-    if not machine.agents[0].connected:
-        return f"its agent is not connected and SSH did not help within {limits.stage:g} s"
-    return f"it did not get its new agent binary within {limits.stage:g} s"
-
-
-def _under_way(busy: Busy | None) -> bool:
-    return busy is not None and busy.until is None
-
-
-def _end(upgrade: Upgrade, busy: Mapping[str, Busy]) -> tuple[str | None, str]:
-    bad = [machine for machine in upgrade.machines if machine.phase in BAD]
-    unfinished = any(
-        machine.phase not in TERMINAL or (machine.phase is Phase.FAILED and upgrade.options.rollback)
-        for machine in upgrade.machines
+def by_hand(upgrade: Upgrade, machine: Machine) -> str:
+    """What a person does with a machine that could not be put back."""
+    return (
+        f"by hand: jujulab ssh -m {upgrade.model} {machine.id} sudo upgradectl swap by-hand {machine.old_binary} "
+        f"{' '.join(machine.tags)}"
     )
-    if unfinished or any(_under_way(entry) for entry in busy.values()):
-        return None, ""
-    if not bad:
-        return "complete", ""
-    names = ", ".join(f"machine {machine.id}" for machine in bad[:5])
-    return "failed", f"{len(bad)} of {len(upgrade.machines)} machines failed: {names}"
+
+
+def _cause(machine: Machine) -> str:
+    """Why a machine goes back, without what is said of the way back."""
+    return machine.reason.partition(_GOING_BACK)[0]
+
+
+def _tail(why: str) -> str:
+    return f": {why}" if why else ""

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from jujulab.rollout.model import BAD, TERMINAL, Phase
+from jujulab.rollout.phases import BAD, TERMINAL, Phase
 from jujulab.status.times import TimeForm, parse
 from jujulab_core.tags import split_tag
 
@@ -21,6 +21,8 @@ _PROGRESS = (
     Phase.SWAPPING,
     Phase.RESTARTING,
     Phase.VERIFYING,
+    Phase.ROLLING_BACK,
+    Phase.RETURNING,
     Phase.SKIPPED,
     Phase.DONE,
 )

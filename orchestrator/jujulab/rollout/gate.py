@@ -1,0 +1,51 @@
+"""What agents must say before their machine counts as being on a version. Pure."""
+
+from __future__ import annotations
+
+from jujulab.rollout.checks import Check
+from jujulab.rollout.model import Agent, Machine, Options
+from jujulab_core.upgradetexts import is_under_way
+
+
+def is_up(agent: Agent, version: str) -> bool:
+    """The new process itself has logged in, says that it is this version, and has run its upgrade steps.
+
+    Only a login since the exchange began counts: what was reported before it is the old process's.
+    """
+    at_rest = agent.status in ("started", "idle", "executing") and not is_under_way(agent.message)
+    return at_rest and _is_new(agent, version)
+
+
+def late(machine: Machine, version: str) -> tuple[Agent, ...]:
+    """The agents of a machine that are not up on this version."""
+    return tuple(agent for agent in machine.agents if not is_up(agent, version))
+
+
+def run_steps(agents: tuple[Agent, ...], version: str) -> bool:
+    """Whether all of these are there and merely busy with their upgrade steps."""
+    return all(_is_new(agent, version) for agent in agents)
+
+
+def gave_up(machine: Machine) -> str:
+    """What an agent says that has given up on its upgrade steps (the Juju upgrade specification, section G.3)."""
+    return next((f"{agent.tag}: {agent.message}" for agent in machine.agents if "(giving up)" in agent.message), "")
+
+
+def why_late(agent: Agent, version: str) -> str:
+    """Why an agent is not up."""
+    if not agent.connected:
+        return f"{agent.tag} has not logged in again"
+    if agent.version != version:
+        return f"{agent.tag} reports {agent.version or 'no version'} instead of {version}"
+    if agent.logins <= agent.logins_before:
+        return f"{agent.tag} is still the process from before the exchange"
+    return f"{agent.tag} is {agent.status}: {agent.message or 'no message'}"
+
+
+def checks_of(machine: Machine, options: Options) -> tuple[Check, ...]:
+    """The user's checks that are made on this machine."""
+    return tuple(check for check in options.checks if check.concerns(machine.id, machine.applications))
+
+
+def _is_new(agent: Agent, version: str) -> bool:
+    return agent.connected and agent.logins > agent.logins_before and agent.version == version
