@@ -90,6 +90,7 @@ def _agent(services: Services, model: str, row: Row[Any], report: Row[Any]) -> J
         "connected": services.presence.is_connected(model, row.tag),
         "logins": report.logins,
         "logins-before": row.logins_before,
+        "version-before": row.version_before,
         "status": report.status,
         "message": report.message,
         "staged": str(Binary.parse(report.staged).number) if report.staged else "",

@@ -37,6 +37,7 @@ def machine(number: int, phase: Phase = Phase.PENDING, *, units: int = 1, **fiel
         address="10.0.0.1",
         instance_id=f"juju-1-{number}",
         host_key="ssh-ed25519 AAAA",
+        old="2.6.4",
         old_binary="2.6.4-bionic-amd64",
         agents=agents,
         **{**known, **fields},  # type: ignore[arg-type]

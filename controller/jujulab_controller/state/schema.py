@@ -242,6 +242,8 @@ upgrade_agents = _table(
     Column("deadline", Text),
     # How often the agent had logged in when its exchange began; 0 if it never did.
     _number("logins_before"),
+    # The version that it had then, which it would go back to.
+    _text("version_before"),
 )
 
 # Only ever added to; it outlives the model that it is about.

@@ -227,6 +227,8 @@ def set_phases(
         values["deadline"] = (deadlines or {}).get(change.tag)
         if change.phase in EXCHANGING and change.phase != before[change.tag].phase and change.tag in reports:
             values["logins_before"] = reports[change.tag].logins
+            if change.phase == "swapping" and reports[change.tag].version != upgrade.to_version:
+                values["version_before"] = reports[change.tag].version
         tx.db.execute(
             update(upgrade_agents)
             .where(upgrade_agents.c.upgrade_id == upgrade.id, upgrade_agents.c.tag == change.tag)

@@ -125,7 +125,8 @@ class Machine:
         address: Where its SSH server is.
         instance_id: Its instance; the name its host key is pinned under.
         host_key: The pinned host key, ``ssh-ed25519 AAAA...``.
-        old_binary: The binary to go back to.
+        old: The version to go back to: the one that it had before, whatever the model's was.
+        old_binary: The binary of that version.
         binary: The binary to go to.
         stage_state: What its agent says of getting the binary: empty, ``staging``, ``staged``, ``failed``.
         stage_reason: Why it failed.
@@ -139,6 +140,7 @@ class Machine:
     address: str
     instance_id: str
     host_key: str
+    old: str
     old_binary: str
     binary: Binary
     stage_state: str
@@ -228,12 +230,14 @@ def from_wire(wire: Mapping[str, Any]) -> Upgrade:
 def _machine(entry: Mapping[str, Any], wire: Mapping[str, Any], started: float) -> Machine:
     agents = sorted(entry["agents"], key=lambda agent: (not agent["tag"].startswith("machine-"), agent["tag"]))
     first = agents[0]
-    old = version.Number.parse(wire["from"])
+    # Never touched, it would go back to what it runs.
+    old = version.Number.parse(first["version-before"] or first["version"] or wire["from"])
     return Machine(
         id=entry["id"],
         address=entry["address"],
         instance_id=entry["instance-id"],
         host_key=entry["host-key"],
+        old=str(old),
         old_binary=str(version.Binary(old, version.binary_series(old, entry["series"]), entry["arch"])),
         binary=Binary(first["binary"], first["url"], first["sha256"], first["size"]),
         stage_state=first["stage-state"],

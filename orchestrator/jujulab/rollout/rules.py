@@ -239,7 +239,7 @@ class _Case:
     def _restarted(self) -> _Next:
         """`restarting` and `returning`: every agent must say by itself that it is the version it should be."""
         machine, going_back = self.machine, self.machine.phase is Phase.RETURNING
-        version = self.upgrade.old if going_back else self.upgrade.new
+        version = machine.old if going_back else self.upgrade.new
         if said := gate.gave_up(machine):
             return _Next(self._missed(said))
         late = gate.late(machine, version)
@@ -320,8 +320,8 @@ class _Case:
 
     def _must_go_back(self) -> bool:
         phase = self.machine.phase
-        under_way = phase in (Phase.SWAPPING, Phase.RESTARTING, Phase.VERIFYING, Phase.DONE)
-        return under_way or (phase is Phase.FAILED and self.machine.touched)
+        under_way = phase in (Phase.SWAPPING, Phase.RESTARTING, Phase.VERIFYING)
+        return under_way or (phase in (Phase.DONE, Phase.FAILED) and self.machine.touched)
 
     def _because(self, reason: str) -> str:
         """The reason why it goes back stays, whatever else is to be said."""
