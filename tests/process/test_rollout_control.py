@@ -196,7 +196,6 @@ def test_a_roll_back_reaches_the_agents_and_the_version_is_quarantined(fleet: Fl
 
     with pytest.raises(RpcError) as refused:
         fleet.upgrade()
-    assert refused.value.code == "quarantined"
     assert refused.value.message.startswith(f"version 2.6.10 is quarantined for model {fleet.name}: upgrade {upgrade} ")
     assert "--lift-quarantine" in refused.value.info["next-step"]
     again = fleet.upgrade(**{"lift-quarantine": True})

@@ -173,16 +173,38 @@ def test_entities_of_the_log() -> None:
 
 
 def options(**given: Any) -> dict[str, Any]:
-    juju = {"canary": 0, "batch": "", "max_failures": "", "health_time": "", "no_rollback": False}
-    return juju | {"ignore_missing_binaries": False} | given
+    ours = {"canary": 0, "batch": "", "max_failures": "", "max_unreachable": "", "health_time": ""}
+    return ours | dict.fromkeys(("no_rollback", "ignore_missing_binaries", "lift_quarantine"), False) | given
 
 
 def test_rollout_options() -> None:
     assert rollout(options()) == {}
     assert rollout(options(ignore_missing_binaries=True)) == {"ignore-missing-binaries": True}
-    assert rollout(options(canary=1, batch="25%", max_failures="0", health_time="1m30s")) == {
-        "rollout": {"canary": 1, "batch": "25%", "max-failures": "0", "health-time": 90, "no-rollback": False}
+    assert rollout(options(lift_quarantine=True)) == {"lift-quarantine": True}
+    given = options(canary=1, batch="25%", max_failures="0", max_unreachable="10%", health_time="1m30s")
+    assert rollout(given) == {
+        "rollout": {
+            "canary": 1,
+            "batch": "25%",
+            "max-failures": "0",
+            "max-unreachable": "10%",
+            "health-time": 90,
+            "no-rollback": False,
+        }
     }
-    for given, error in (({"batch": "many"}, "--batch"), ({"max_failures": "101%"}, "--max-failures")):
-        with pytest.raises(UsageError, match=error):
-            rollout(options(**given))
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"batch": "many"}, '--batch is "many": give a number of machines or a percentage such as 25%'),
+        ({"batch": "-1"}, '--batch is "-1": give a number of machines or a percentage such as 25%'),
+        ({"max_failures": "101%"}, '--max-failures is "101%": give a number of machines or a percentage such as 25%'),
+        ({"max_unreachable": "%"}, '--max-unreachable is "%": give a number of machines or a percentage such as 25%'),
+        ({"health_time": "soon"}, 'invalid duration "soon"'),
+    ],
+)
+def test_rollout_options_that_are_refused(given: dict[str, str], words: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        rollout(options(**given))
+    assert str(refused.value) == words

@@ -64,11 +64,98 @@ def test_progress_counts_machines() -> None:
         ("complete", True, True),
         ("failed", True, False),
         ("aborted", True, False),
-        ("paused", True, False),
+        ("aborting", False, False),
+        # Somebody paused it, and will let it go on.
+        ("paused", False, False),
     ],
 )
 def test_the_end(status: str, over: bool, good: bool) -> None:
     assert (upgrades.is_over(record(status)), upgrades.succeeded(record(status))) == (over, good)
+
+
+def test_an_upgrade_that_asks_is_not_waited_for() -> None:
+    machines = [[agent("machine-0", "done")], [agent("machine-1", "verifying", "cannot tell: web: no answer")]]
+    asks = record("paused", *machines, reason="cannot tell whether machine 1 is good: web: no answer")
+    assert upgrades.is_over(asks)
+    assert not upgrades.succeeded(asks)
+    assert "resume-upgrade 3 --accept 1" in upgrades.next_step(asks)
+    assert upgrades.verdict(asks) == (
+        "upgrade 3 of model default to 2.6.10 is paused: cannot tell whether machine 1 is good: web: no answer"
+    )
+
+
+@pytest.mark.parametrize(
+    ("more", "there", "not_there"),
+    [
+        ({}, "abort-upgrade 3 --rollback", "--accept"),
+        ({"is-controller": True}, "retry-upgrade --id 3", "--rollback"),
+        ({"status": "aborted", "roll-back": True}, "try once more with `jujulab abort-upgrade 3 --rollback`", "retry"),
+    ],
+)
+def test_what_to_do_about_an_upgrade_that_failed(more: dict[str, Any], there: str, not_there: str) -> None:
+    step = upgrades.next_step(record("failed") | more)
+    assert there in step
+    assert not_there not in step
+
+
+@pytest.mark.parametrize(
+    ("phases", "roll_back", "good", "line"),
+    [
+        (
+            ["rolled-back", "rolled-back", "skipped"],
+            True,
+            True,
+            "model default is back at 2.6.4: 2 machines put back, 1 never left it; 2.6.10 is quarantined",
+        ),
+        (["rolled-back", "stranded"], True, False, ""),
+        (
+            ["done", "skipped", "skipped"],
+            False,
+            True,
+            "upgrade 3 of model default to 2.6.10 was aborted: 1 machine done, 2 left at 2.6.4",
+        ),
+        (["done", "failed"], False, False, ""),
+    ],
+)
+def test_how_an_abort_ends(phases: list[str], roll_back: bool, good: bool, line: str) -> None:
+    machines = [[agent(f"machine-{index}", phase)] for index, phase in enumerate(phases)]
+    ended = record("aborted", *machines, **{"roll-back": roll_back})
+    assert upgrades.went_back(ended) is good
+    if good:
+        assert upgrades.closing_of_abort(ended) == line
+
+
+def test_how_a_rollout_proceeds_in_a_few_words() -> None:
+    assert upgrades.rollout_text({"canary": 0, "batch": "", "no-rollback": False, "checks": []}) == ""
+    options = {"canary": 1, "batch": "25%", "max-unreachable": "2", "health-time": 5, "no-rollback": True}
+    options["checks"] = [{"name": "web", "tcp": 80}, {"exec": "true"}]
+    assert upgrades.rollout_text(options) == (
+        "canary 1, batch 25%, max-unreachable 2, health-time 5 s, checks web, exec true, no-rollback"
+    )
+
+
+def test_every_agent_has_its_history_and_an_owner() -> None:
+    one = record("paused", [agent("machine-0", "done"), agent("unit-u-0", "verifying")], [agent("machine-1", "staged")])
+    names = ("seq", "time", "tag", "phase", "status", "reason", "by")
+    rows = [
+        (1, "t1", "", "", "running", "", "admin"),
+        (2, "t2", "machine-0", "staged", "", "", "o"),
+        (3, "t3", "machine-0", "done", "", "why", "o"),
+        (4, "t4", "", "", "paused", "paused by bob", "bob"),
+    ]
+    whole = upgrades.with_history(one, [dict(zip(names, row, strict=True)) for row in rows])
+    assert whole["history"] == [
+        {"time": "t1", "status": "running", "by": "admin"},
+        {"time": "t4", "status": "paused", "reason": "paused by bob", "by": "bob"},
+    ]
+    (first, unit), (second,) = (machine["agents"] for machine in whole["machines"])
+    assert first["history"] == [
+        {"time": "t2", "phase": "staged", "by": "o"},
+        {"time": "t3", "phase": "done", "reason": "why", "by": "o"},
+    ]
+    assert unit["history"] == second["history"] == []
+    # What waits while somebody has paused it waits for a human.
+    assert [entry["owner"] for entry in (first, unit, second)] == ["", "orchestrator", "human"]
 
 
 def test_closing_lines() -> None:
@@ -99,17 +186,17 @@ def test_duration(finished: str | None, shown: str) -> None:
 
 def test_tables() -> None:
     times = TimeForm(zone=UTC)
-    shown = render(
-        upgrades.LIST_HEADER, upgrades.rows([record("running"), record("failed", id=10)], times), right=("ID",)
-    )
-    assert shown.split("\n") == [
-        "ID  Model    From   To      Status   Started                Took  By     Reason",
-        "10  default  2.6.4  2.6.10  failed   01 Jan 2026 00:00:00Z        admin",
-        " 3  default  2.6.4  2.6.10  running  01 Jan 2026 00:00:00Z        admin",
+    phases, options = {"done": 3, "failed": 1}, {"canary": 1}
+    failed = record("failed", id=10, phases=phases, options=options, reason="why")
+    shown = render(upgrades.LIST_HEADER, upgrades.rows([record("running"), failed], times), right=("ID",))
+    assert click.unstyle(shown).split("\n") == [
+        "ID  Model    From   To      Status   Done  Started                Took  By     Rollout   Reason",
+        "10  default  2.6.4  2.6.10  failed   3/4   01 Jan 2026 00:00:00Z        admin  canary 1  why",
+        " 3  default  2.6.4  2.6.10  running  0/0   01 Jan 2026 00:00:00Z        admin",
     ]
     one = record("running", [agent("machine-0", "done"), agent("unit-ubuntu-0", "failed", "why")])
     shown = click.unstyle(render(upgrades.AGENT_HEADER, upgrades.agent_rows(one, times)))
     assert shown.split("\n")[1:] == [
         "0        machine-0  done    2.6.4    01 Jan 2026 00:00:05Z",
-        "         ubuntu/0   failed  2.6.4    01 Jan 2026 00:00:05Z  why",
+        "         ubuntu/0   failed  2.6.4    01 Jan 2026 00:00:05Z            human  why",
     ]

@@ -28,8 +28,9 @@ async def list_(call: Call) -> dict[str, Any]:
     name = call.identity.name
 
     def read(db: Connection) -> list[dict[str, Any]]:
+        phases = upgrades.phases_of_machines(db)
         return [
-            header(db, row)
+            header(db, row) | {"phases": phases.get(row.id, {})}
             for row in upgrades.of_model(db, uuid)
             if users.access(db, name, row.model_uuid) >= Access.READ
         ]

@@ -99,6 +99,19 @@ def agents_of(db: Connection, upgrade_id: int) -> list[Row[Any]]:
     return list(db.execute(select(upgrade_agents).where(upgrade_agents.c.upgrade_id == upgrade_id)))
 
 
+def phases_of_machines(db: Connection) -> dict[int, dict[str, int]]:
+    """How many machines of each upgrade are in each phase."""
+    counted: dict[int, dict[str, int]] = {}
+    rows = db.execute(
+        select(upgrade_agents.c.upgrade_id, upgrade_agents.c.phase, func.count())
+        .where(upgrade_agents.c.tag.startswith("machine-"))
+        .group_by(upgrade_agents.c.upgrade_id, upgrade_agents.c.phase)
+    )
+    for upgrade_id, phase, count in rows:
+        counted.setdefault(upgrade_id, {})[phase] = count
+    return counted
+
+
 def upgrade_mode(db: Connection, version: Number) -> bool:
     """Whether this controller runs the version of its own model's upgrade and that upgrade is not over."""
     model_uuid = db.execute(select(controller.c.model_uuid)).scalar_one()

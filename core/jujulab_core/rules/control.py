@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal, get_args
 
-from jujulab_core.rules.facts import IN_PROGRESS, NOT_FOUND, NOT_VALID, Refusal
+from jujulab_core.rules.facts import IN_PROGRESS, Refusal
 
 Action = Literal["pause", "resume", "abort", "roll-back", "retry"]
 ACTIONS: tuple[str, ...] = get_args(Action)
@@ -96,7 +96,6 @@ def decide(known: Known, action: Action, machines: Sequence[str] = ()) -> Outcom
     if unknown:
         return Refusal(
             f"machine {unknown[0]} is not part of upgrade {known.id}",
-            NOT_FOUND,
             next_step=f"see `jujulab show-upgrade {known.id}` for those that are",
         )
     return _DECIDE[action](known, tuple(machines))
@@ -106,9 +105,8 @@ def refusal_while_going_back(upgrade_id: int, model: str, old: str) -> Refusal:
     """Why a new upgrade cannot start while an earlier one is being put back."""
     return Refusal(
         f"upgrade {upgrade_id} of model {model} is being put back to {old}",
-        IN_PROGRESS,
-        "a model does not go two ways at once",
-        f"follow it to its end with `jujulab show-upgrade {upgrade_id} --watch`",
+        rule="a model does not go two ways at once",
+        next_step=f"follow it to its end with `jujulab show-upgrade {upgrade_id} --watch`",
     )
 
 
@@ -132,7 +130,6 @@ def _abort(known: Known, _: tuple[str, ...]) -> Outcome | Refusal:
     if known.roll_back and known.status == "aborting":
         return Refusal(
             f"{_name(known)} is being put back to {known.old}: that is not left half-done",
-            NOT_VALID,
             next_step=f"follow it with `jujulab show-upgrade {known.id} --watch`",
         )
     if known.status in ("aborting", "aborted"):
@@ -155,17 +152,15 @@ def _roll_back(known: Known, _: tuple[str, ...]) -> Outcome | Refusal:
 
 def _retry(known: Known, machines: tuple[str, ...]) -> Outcome | Refusal:
     if known.status == "complete":
-        return Refusal(f"{_name(known)} is complete: there is nothing to try again", NOT_VALID)
+        return Refusal(f"{_name(known)} is complete: there is nothing to try again")
     if known.status == "paused":
         return Refusal(
             f"{_name(known)} is paused: {known.reason}" if known.reason else f"{_name(known)} is paused",
-            NOT_VALID,
             next_step=f"let it go on first: `jujulab resume-upgrade {known.id}`",
         )
     if known.roll_back:
         return Refusal(
             f"{_name(known)} {'was' if known.status == 'aborted' else 'is being'} put back to {known.old}",
-            NOT_VALID,
             next_step=f"start anew with `jujulab upgrade-model -m {known.model} --agent-version {known.new} "
             "--lift-quarantine`",
         )
@@ -177,7 +172,6 @@ def _retry(known: Known, machines: tuple[str, ...]) -> Outcome | Refusal:
         what = f"machine {fine[0]} of {_name(known)} is {known.machines[fine[0]]}" if fine else _name(known)
         return Refusal(
             f"{what}: there is nothing to try again" if fine else f"no machine of {what} has failed",
-            NOT_VALID,
             next_step=f"see `jujulab show-upgrade {known.id}`",
         )
     refusal = _is_the_models_own(known) or _agents_can_log_in(known)
@@ -213,7 +207,7 @@ def _too_late(known: Known, what: str) -> Refusal:
     if not step or (known.roll_back and known.status != "aborting"):
         step = f"see `jujulab show-upgrade {known.id}`"
     is_over = "is being aborted" if known.status == "aborting" else f"is over ({known.status})"
-    return Refusal(f"{_name(known)} {is_over}: it cannot be {what}", NOT_VALID, next_step=step)
+    return Refusal(f"{_name(known)} {is_over}: it cannot be {what}", next_step=step)
 
 
 def _is_the_models_own(known: Known) -> Refusal | None:
@@ -222,7 +216,6 @@ def _is_the_models_own(known: Known) -> Refusal | None:
         return None
     return Refusal(
         f"{_name(known)} is not the newest of its model, which is at {known.model_version} now",
-        NOT_VALID,
         next_step=f"see `jujulab upgrades -m {known.model}` for the newest",
     )
 
@@ -241,13 +234,11 @@ def _controller_can_go_back(known: Known) -> Refusal | None:
         return Refusal(
             f"the controller runs {known.new} already and has upgraded its database: "
             f"there is no way back to {known.old}",
-            NOT_VALID,
             next_step="restore a backup of before the upgrade: `jujulab backups`, then `jujulab restore-backup`",
         )
     if any(phase in IN_FLIGHT for phase in known.machines.values()):
         return Refusal(
             f"the controller is being exchanged for {known.new} this moment",
-            NOT_VALID,
             next_step=f"follow it with `jujulab show-upgrade {known.id} --watch`",
         )
     return None

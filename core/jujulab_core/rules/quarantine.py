@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from jujulab_core.rules.facts import Refusal
 from jujulab_core.version import Number
 
-QUARANTINED = "quarantined"
-
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -45,8 +43,7 @@ def refusal(model: str, target: Number, quarantined: Mapping[Number, Entry]) -> 
         return None
     return Refusal(
         f"version {target} is quarantined for model {model}: {entry.reason} ({entry.since}, by {entry.by})",
-        QUARANTINED,
-        "a version that was rolled back needs a person's word before it is tried again",
-        f"choose another version; or, once the cause is mended, allow it with "
+        rule="a version that was rolled back needs a person's word before it is tried again",
+        next_step=f"choose another version; or, once the cause is mended, allow it with "
         f"`jujulab upgrade-model -m {model} --agent-version {target} --lift-quarantine`",
     )

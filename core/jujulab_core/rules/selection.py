@@ -219,9 +219,10 @@ def up_to_date(rule: str, *info: str) -> Selection:
 
 
 def refused(refusal: Refusal, *, in_result: bool = False) -> Selection:
-    """The command ends with the server's refusal and the hint that goes with its code.
+    """The command ends with the server's refusal, the hint that goes with its code, and ours what to do instead.
 
     A code is printed only where the refusal came as the frame's error; from inside a result clients take the message.
     """
     ended = failed(refusal.message if in_result else refusal.text, refusal.rule)
-    return replace(ended, error=(*ended.error, *hint_for(refusal.code)))
+    instead = (f"Next: {refusal.next_step}",) if refusal.next_step else ()
+    return replace(ended, error=(*ended.error, *hint_for(refusal.code), *instead))

@@ -39,7 +39,7 @@ EXIT_CODES = (
     ("0", "done, also when there was nothing to do"),
     ("1", "failed"),
     ("2", "the command line, or a file it names, is wrong"),
-    ("4", "with --wait: the upgrade ended with machines that failed, or a stop rule stopped it"),
+    ("4", "with --wait or --watch: the upgrade ended with machines that failed, a stop rule stopped it, or it asks"),
     ("5", "refused by a deadline"),
     ("6", "this host cannot run a lab"),
     ("130", "interrupted"),
@@ -170,8 +170,10 @@ def tell(error: JujulabError, talk: Talk) -> int:
         from jujulab_core.rules.texts import hint_for
 
         click.echo("\n".join(hint_for(error.code)), err=True)
-    if error.next_step:
-        click.echo(f"Next: {error.next_step}", err=True)
+    # The controller says of its own refusals what to do instead.
+    step = error.next_step or (error.info.get("next-step") if isinstance(error, RpcError) else None)
+    if step:
+        click.echo(f"Next: {step}", err=True)
     return error.exit_code
 
 

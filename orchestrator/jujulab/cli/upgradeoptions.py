@@ -36,9 +36,16 @@ _OPTIONS = (
     click.option("--batch", default="", metavar="N|P%", help="Machines at a time. By default all at once."),
     click.option("--max-failures", default="", metavar="N|P%", help="Failed machines that are borne before it stops."),
     click.option(
+        "--max-unreachable",
+        default="",
+        metavar="N|P%",
+        help="Machines that cannot be reached, counted apart. By default as many as --max-failures.",
+    ),
+    click.option(
         "--health-time", default="", metavar="TIME", help="How long a machine must stay healthy to count as done."
     ),
     click.option("--no-rollback", is_flag=True, help="Leave failed machines as they are."),
+    click.option("--lift-quarantine", is_flag=True, help="Allow a version that this model was rolled back from."),
 )
 
 
@@ -62,9 +69,11 @@ def rollout(given: Mapping[str, Any]) -> dict[str, Any]:
         "canary": given["canary"],
         "batch": given["batch"],
         "max-failures": given["max_failures"],
+        "max-unreachable": given["max_unreachable"],
         "health-time": round(seconds(given["health_time"])) if given["health_time"] else 0,
         "no-rollback": given["no_rollback"],
     }
     Options.from_wire(wire)
     ours: dict[str, Any] = {"rollout": wire} if any(wire.values()) else {}
-    return ours | ({"ignore-missing-binaries": True} if given["ignore_missing_binaries"] else {})
+    flags = ("ignore-missing-binaries", "lift-quarantine")
+    return ours | {flag: True for flag in flags if given[flag.replace("-", "_")]}

@@ -14,10 +14,11 @@ from jujulab.cli.context import talk
 from jujulab.client_version import client_version
 from jujulab.session import Model, Session
 from jujulab_core.errors import ConnectionLost, JujulabError, RpcError
-from jujulab_core.rules import clientside, selection
+from jujulab_core.rules import clientside, quarantine, selection
 from jujulab_core.rules.eras import Rules
 from jujulab_core.rules.facts import UNAUTHORIZED, Refusal
 from jujulab_core.rules.flags import Flags, parse_flags
+from jujulab_core.rules.quarantine import Entry
 from jujulab_core.rules.selection import Answer, Command, Found, Request, Search, Selection
 from jujulab_core.rules.texts import RESET_DECLINED, RESET_PROMPT, reset_confirmed
 from jujulab_core.version import Binary, Number
@@ -60,8 +61,10 @@ def upgrade(session: Session, command: Command, given: Mapping[str, Any]) -> Non
         DeadlineError: With ``--wait``: it did not end in time.
     """
     from jujulab.cli.durations import seconds
+    from jujulab.cli.upgradelive import UpgradeShown
     from jujulab.cli.upgradeoptions import rollout
     from jujulab.cli.watching import STILL_GOING, conclude, follow, latest
+    from jujulab.status.times import TimeForm
     from jujulab.status.upgrades import is_over
 
     flags, options, deadline = flags_of(given), rollout(given), Deadline(seconds(given["timeout"]), STILL_GOING)
@@ -71,7 +74,7 @@ def upgrade(session: Session, command: Command, given: Mapping[str, Any]) -> Non
     record = latest(session, session.model(), deadline)
     # Nothing to start: what an earlier command started may still be under way.
     if record is not None and (started or not is_over(record)):
-        conclude(follow(session, int(record["id"]), deadline))
+        conclude(follow(session, int(record["id"]), deadline, UpgradeShown(TimeForm.choose(utc=False))))
 
 
 class _Upgrade:
@@ -95,7 +98,7 @@ class _Upgrade:
             request = self._request(rules, client, model)
             return self._steps(request, model)
         except RpcError as error:
-            self._print(selection.refused(Refusal(error.message, error.code)))
+            self._print(selection.refused(_refusal(error)))
             raise Exit(1) from error
 
     def _request(self, rules: Rules, client: Number, model: Model) -> Request:
@@ -135,7 +138,9 @@ class _Upgrade:
     def _steps(self, request: Request, model: Model) -> bool:
         step = clientside.before_search(request)
         if isinstance(step, Search):
-            step = clientside.after_search(request, step, self._find(step))
+            step = clientside.after_search(request, step, self._find(step, model))
+            if self._flags.dry_run and step.chosen and (refusal := self._quarantined(step.chosen, model)):
+                step = selection.refused(refusal)
         reset_due = self._flags.reset_previous_upgrade and not self._flags.dry_run
         asked = False
         while True:
@@ -161,7 +166,7 @@ class _Upgrade:
         for line in step.stderr(quiet=talk().quiet):
             click.echo(line, err=True)
 
-    def _find(self, search: Search) -> Found:
+    def _find(self, search: Search, model: Model) -> Found:
         params = {
             "number": _NO_VERSION,
             "major": search.major,
@@ -172,7 +177,27 @@ class _Upgrade:
         }
         answer = self._session.model_client().call("Client", "FindTools", params)
         error = (answer.get("error") or {}).get("message", "")
-        return Found([Binary.parse(entry["version"]).number for entry in answer.get("list") or ()], error)
+        versions = [Binary.parse(entry["version"]).number for entry in answer.get("list") or ()]
+        if self._flags.agent_version or self._lifts:
+            return Found(versions, error)
+        kept = quarantine.without(versions, self._quarantine(model))
+        if left_out := sorted({*versions} - {*kept}):
+            output.info(
+                f"left out, because model {model.name} was rolled back from it: {', '.join(map(str, left_out))}"
+            )
+        return Found(kept, error)
+
+    @property
+    def _lifts(self) -> bool:
+        return bool(self._options.get("lift-quarantine"))
+
+    def _quarantine(self, model: Model) -> dict[Number, Entry]:
+        found = self._session.client.call("LabUpgrades", "Quarantine", {"model-tag": model.tag})["versions"]
+        return {Number.parse(row["version"]): Entry(row["since"], row["by"], row["reason"]) for row in found}
+
+    def _quarantined(self, version: Number, model: Model) -> Refusal | None:
+        """What the controller would say to this version, which it is not asked in a dry run."""
+        return None if self._lifts else quarantine.refusal(model.name, version, self._quarantine(model))
 
     def _reset(self, request: Request, model: Model) -> None:
         if not self._flags.yes:
@@ -197,7 +222,7 @@ class _Upgrade:
             self._session.model_client().call("Client", "SetModelAgentVersion", params | self._options)
             return Answer(step.chosen)
         except RpcError as error:
-            return Answer(refusal=Refusal(error.message, error.code))
+            return Answer(refusal=_refusal(error))
         except ConnectionLost as lost:
             lost.next_step = "see with `jujulab upgrades` whether the upgrade was started"
             raise
@@ -215,3 +240,7 @@ class _Upgrade:
         if error.get("message"):
             return Answer(refusal=Refusal(error["message"], error.get("code", "")), in_result=True)
         return Answer(Number.parse(answer["chosen-version"]))
+
+
+def _refusal(error: RpcError) -> Refusal:
+    return Refusal(error.message, error.code, next_step=str(error.info.get("next-step") or ""))

@@ -6,10 +6,11 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from jujulab.cli import output
-from jujulab.cli.progress import Progress
+from jujulab.cli.upgradelive import UpgradeShown
 from jujulab.session import RETRY_SECONDS, UPGRADE_IN_PROGRESS, Model, Session
 from jujulab.status import upgrades
 from jujulab_core.errors import ConnectionLost, DeadlineError, JujulabError, RpcError
+from jujulab_core.rpc import Client
 from jujulab_core.waiting import Deadline, wait_for
 
 T = TypeVar("T")
@@ -18,7 +19,7 @@ STILL_GOING = "the upgrade goes on; follow it with `jujulab show-upgrade --watch
 
 
 class UpgradeFailedError(JujulabError):
-    """The upgrade ended with machines that failed, or a stop rule stopped it."""
+    """The upgrade ended with machines that failed, a stop rule stopped it, it was aborted, or it asks for an answer."""
 
     exit_code = 4
 
@@ -55,22 +56,32 @@ def patiently(session: Session, deadline: Deadline, what: str, ask: Callable[[],
     return wait_for(probe, deadline, RETRY_SECONDS)[0]
 
 
-def follow(session: Session, upgrade_id: int, deadline: Deadline) -> dict[str, Any]:
-    """Shows an upgrade's progress until nothing more happens by itself; returns its record.
+def events_of(client: Client, upgrade_id: int, after: int = 0) -> list[dict[str, Any]]:
+    """All that happened in an upgrade behind a number, oldest first."""
+    found: list[dict[str, Any]] = []
+    while True:
+        seq = found[-1]["seq"] if found else after
+        more = client.call("LabUpgrades", "Events", {"id": upgrade_id, "after": seq})["events"]
+        if not more:
+            return found
+        found += more
+
+
+def follow(session: Session, upgrade_id: int, deadline: Deadline, shown: UpgradeShown) -> dict[str, Any]:
+    """Shows an upgrade until there is nothing more to wait for; returns its record.
 
     Raises:
         DeadlineError: It is not over by then; it goes on without us.
     """
     what = f"upgrade {upgrade_id} to end"
-    told: set[str] = set()
     try:
-        with Progress(f"upgrade {upgrade_id}") as shown:
+        with shown:
 
             def ask() -> dict[str, Any]:
                 try:
-                    return _until_over(session, upgrade_id, deadline, what, shown, told)
+                    return _until_over(session, upgrade_id, deadline, what, shown)
                 except ConnectionLost:
-                    shown.show("waiting for the controller, which is not there")
+                    shown.waiting("waiting for the controller, which is not there")
                     raise
 
             return patiently(session, deadline, what, ask)
@@ -80,18 +91,13 @@ def follow(session: Session, upgrade_id: int, deadline: Deadline) -> dict[str, A
 
 
 def _until_over(
-    session: Session, upgrade_id: int, deadline: Deadline, what: str, shown: Progress, told: set[str]
+    session: Session, upgrade_id: int, deadline: Deadline, what: str, shown: UpgradeShown
 ) -> dict[str, Any]:
     client = session.client
     watcher = client.call("LabUpgrades", "Watch", {"id": upgrade_id})["watcher-id"]
     while True:
         record = client.call("LabUpgrades", "Get", {"id": upgrade_id})
-        text, done, total = upgrades.progress(record)
-        shown.show(f"{record['model-name']} to {record['to']}: {text}", done, total)
-        for tag, line in upgrades.failures(record).items():
-            if tag not in told:
-                told.add(tag)
-                shown.line(line)
+        shown.update(record, events_of(client, upgrade_id, shown.seq))
         if upgrades.is_over(record):
             return record
         try:
@@ -106,12 +112,17 @@ def conclude(record: dict[str, Any]) -> None:
     Raises:
         UpgradeFailedError: Not with every agent on the new version.
     """
-    if upgrades.succeeded(record):
-        output.info(upgrades.closing(record))
-        return
-    raise UpgradeFailedError(
-        upgrades.verdict(record),
-        next_step=f"`jujulab show-upgrade {record['id']}` shows every agent; "
-        f"`jujulab ssh -m {record['model-name']} MACHINE` logs in to a machine, "
-        f"`jujulab debug-log -m {record['model-name']}` shows what its agents said",
-    )
+    if not upgrades.succeeded(record):
+        raise UpgradeFailedError(upgrades.verdict(record), next_step=upgrades.next_step(record))
+    output.info(upgrades.closing(record))
+
+
+def conclude_abort(record: dict[str, Any]) -> None:
+    """Says how an abort ended.
+
+    Raises:
+        UpgradeFailedError: Some machine is not where it should be.
+    """
+    if not upgrades.went_back(record):
+        raise UpgradeFailedError(upgrades.verdict(record), next_step=upgrades.next_step(record))
+    output.info(upgrades.closing_of_abort(record))

@@ -6,13 +6,16 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from jujulab.rollout.phases import BAD, TERMINAL, Phase
+from jujulab.rollout.checks import Check
+from jujulab.rollout.phases import BAD, TERMINAL, WAITING, Owner, Phase, owner
 from jujulab.status.times import TimeForm, parse
 from jujulab_core.tags import split_tag
 
 Upgrade = Mapping[str, Any]
 
-ACTIVE = frozenset({"running"})
+FINAL = frozenset({"complete", "failed", "aborted"})
+# How the reason of a pause begins that only a person's answer ends.
+_ASKS = "cannot tell"
 # From the least to the most advanced; a machine is as far as the last of its agents.
 _PROGRESS = (
     Phase.PENDING,
@@ -26,17 +29,52 @@ _PROGRESS = (
     Phase.SKIPPED,
     Phase.DONE,
 )
-_COLOURS = {Phase.DONE: "green", Phase.SKIPPED: "yellow"} | dict.fromkeys(BAD, "red")
+COLOURS = {Phase.DONE: "green", Phase.SKIPPED: "yellow"} | dict.fromkeys(BAD, "red")
+
+
+def asks(upgrade: Upgrade) -> bool:
+    """Whether it waits until a person says whether a machine is good."""
+    return bool(upgrade["status"] == "paused" and str(upgrade.get("reason") or "").startswith(_ASKS))
 
 
 def is_over(upgrade: Upgrade) -> bool:
-    """Whether nothing more will happen by itself."""
-    return upgrade["status"] not in ACTIVE
+    """Whether there is nothing to wait for: it has ended, or it asks for an answer.
+
+    An upgrade that somebody paused is waited for: somebody will let it go on.
+    """
+    return upgrade["status"] in FINAL or asks(upgrade)
 
 
 def succeeded(upgrade: Upgrade) -> bool:
     """Whether it ended with every agent on the new version."""
     return bool(upgrade["status"] == "complete")
+
+
+def went_back(upgrade: Upgrade) -> bool:
+    """Whether an abort ended as it should: no machine failed, none is stranded."""
+    phases = {machine_phase(machine) for machine in upgrade["machines"]}
+    return bool(upgrade["status"] == "aborted" and not phases & {Phase.FAILED, Phase.STRANDED})
+
+
+def next_step(upgrade: Upgrade) -> str:
+    """What can be done about an upgrade that did not succeed."""
+    number, model = upgrade["id"], upgrade["model-name"]
+    if asks(upgrade):
+        machine = next(
+            (m["id"] for m in upgrade["machines"] if m["agents"] and m["agents"][0]["reason"].startswith(_ASKS)),
+            "MACHINE",
+        )
+        return (
+            f"look at the machine (`jujulab ssh -m {model} {machine}`), then `jujulab resume-upgrade {number}` asks "
+            f"again, `jujulab resume-upgrade {number} --accept {machine}` takes it as good, "
+            f"`jujulab abort-upgrade {number} --rollback` goes back to {upgrade['from']}"
+        )
+    show = f"`jujulab show-upgrade {number}` shows every agent"
+    if upgrade.get("roll-back"):
+        return f"{show}; mend what is named there and try once more with `jujulab abort-upgrade {number} --rollback`"
+    again = f"mend the machines (`jujulab ssh -m {model} MACHINE`), then try again with"
+    back = "" if upgrade.get("is-controller") else f", or go back with `jujulab abort-upgrade {number} --rollback`"
+    return f"{show}; {again} `jujulab retry-upgrade --id {number}`{back}"
 
 
 def machine_phase(machine: Mapping[str, Any]) -> Phase:
@@ -56,14 +94,17 @@ def progress(upgrade: Upgrade) -> tuple[str, int, int]:
     return text or "no machines", finished, len(upgrade["machines"])
 
 
-def failures(upgrade: Upgrade) -> dict[str, str]:
-    """What went wrong, a line for each agent that failed, by its tag."""
-    return {
-        agent["tag"]: f"{_name(agent['tag'])}: {agent['phase']}" + (f": {agent['reason']}" if agent["reason"] else "")
-        for machine in upgrade["machines"]
-        for agent in machine["agents"]
-        if Phase(agent["phase"]) in BAD
-    }
+def failures(upgrade: Upgrade) -> list[str]:
+    """What went wrong: a line for each machine that failed, or for its unit where only that did."""
+    lines = []
+    for machine in upgrade["machines"]:
+        told: set[tuple[str, str]] = set()
+        for agent in machine["agents"]:
+            what = (agent["phase"], agent["reason"])
+            if Phase(agent["phase"]) in BAD and what not in told:
+                told.add(what)
+                lines.append(f"{name_of(agent['tag'])}: {': '.join(filter(None, what))}")
+    return lines
 
 
 def closing(upgrade: Upgrade) -> str:
@@ -77,14 +118,28 @@ def closing(upgrade: Upgrade) -> str:
 
 
 def verdict(upgrade: Upgrade) -> str:
-    """The sentence about an upgrade that did not succeed, and a line for each agent that failed."""
+    """The sentence about an upgrade that did not succeed, and a line for each machine that failed."""
     bad = sum(machine_phase(machine) in BAD for machine in upgrade["machines"])
-    total = _count(len(upgrade["machines"]), "machine")
+    counted = f" ({bad} of {_count(len(upgrade['machines']), 'machine')} failed)" if bad else ""
     ended = {"paused": "is paused", "aborted": "was aborted"}.get(upgrade["status"], upgrade["status"])
     head = f"upgrade {upgrade['id']} of model {upgrade['model-name']} to {upgrade['to']} {ended}"
     reason = f": {upgrade['reason']}" if upgrade.get("reason") else ""
-    return "\n".join(
-        [f"{head}{reason} ({bad} of {total} failed)", *(f"  {line}" for line in failures(upgrade).values())]
+    return "\n".join([f"{head}{reason}{counted}", *(f"  {line}" for line in failures(upgrade))])
+
+
+def closing_of_abort(upgrade: Upgrade) -> str:
+    """The last line about an abort that ended as it should."""
+    phases = Counter(machine_phase(machine) for machine in upgrade["machines"])
+    back, done = phases[Phase.ROLLED_BACK], phases[Phase.DONE]
+    rest = len(upgrade["machines"]) - back - done
+    if upgrade.get("roll-back"):
+        return (
+            f"model {upgrade['model-name']} is back at {upgrade['from']}: {_count(back, 'machine')} put back, "
+            f"{rest} never left it; {upgrade['to']} is quarantined"
+        )
+    return (
+        f"upgrade {upgrade['id']} of model {upgrade['model-name']} to {upgrade['to']} was aborted: "
+        f"{_count(done, 'machine')} done, {rest} left at {upgrade['from']}"
     )
 
 
@@ -97,7 +152,19 @@ def duration(upgrade: Upgrade) -> str:
     return f"{minutes} min {seconds} s" if minutes else f"{seconds} s"
 
 
-def rows(upgrades: Sequence[Upgrade], times: TimeForm) -> list[tuple[str, ...]]:
+def rollout_text(options: Mapping[str, Any]) -> str:
+    """How it proceeds, in a few words; empty for Juju's own way: ``canary 1, batch 25%, checks web, db``."""
+    parts = [
+        f"{key} {options[key]}" for key in ("canary", "batch", "max-failures", "max-unreachable") if options.get(key)
+    ]
+    if options.get("health-time"):
+        parts.append(f"health-time {options['health-time']} s")
+    if options.get("checks"):
+        parts.append("checks " + ", ".join(Check.from_wire(check).name for check in options["checks"]))
+    return ", ".join([*parts, *(["no-rollback"] if options.get("no-rollback") else [])])
+
+
+def rows(upgrades: Sequence[Upgrade], times: TimeForm) -> list[tuple[str | tuple[str, str], ...]]:
     """The lines of the list of upgrades, newest first."""
     return [
         (
@@ -105,18 +172,26 @@ def rows(upgrades: Sequence[Upgrade], times: TimeForm) -> list[tuple[str, ...]]:
             upgrade["model-name"],
             upgrade["from"],
             upgrade["to"],
-            upgrade["status"],
+            (upgrade["status"], STATUS_COLOURS.get(upgrade["status"], "")),
+            _done(upgrade),
             times.since(upgrade["started"]),
             duration(upgrade),
             upgrade["requested-by"],
+            rollout_text(upgrade.get("options") or {}),
             upgrade.get("reason") or "",
         )
         for upgrade in sorted(upgrades, key=lambda upgrade: int(upgrade["id"]), reverse=True)
     ]
 
 
-LIST_HEADER = ("ID", "Model", "From", "To", "Status", "Started", "Took", "By", "Reason")
-AGENT_HEADER = ("Machine", "Agent", "Phase", "Version", "Since", "Reason")
+def _done(upgrade: Upgrade) -> str:
+    phases = upgrade.get("phases") or {}
+    return f"{phases.get(Phase.DONE, 0)}/{sum(phases.values())}"
+
+
+STATUS_COLOURS = {"complete": "green", "failed": "red", "aborted": "yellow", "aborting": "yellow", "paused": "yellow"}
+LIST_HEADER = ("ID", "Model", "From", "To", "Status", "Done", "Started", "Took", "By", "Rollout", "Reason")
+AGENT_HEADER = ("Machine", "Agent", "Phase", "Version", "Since", "Deadline", "Owner", "Reason")
 
 
 def agent_rows(upgrade: Upgrade, times: TimeForm) -> list[tuple[str | tuple[str, str], ...]]:
@@ -124,10 +199,12 @@ def agent_rows(upgrade: Upgrade, times: TimeForm) -> list[tuple[str | tuple[str,
     return [
         (
             machine["id"] if index == 0 else "",
-            _name(agent["tag"]),
-            (agent["phase"], _COLOURS.get(Phase(agent["phase"]), "")),
+            name_of(agent["tag"]),
+            (agent["phase"], COLOURS.get(Phase(agent["phase"]), "")),
             agent["version"],
             times.since(agent["since"]),
+            times.timestamp(agent.get("deadline")),
+            owner_of(upgrade, agent),
             agent["reason"] or (agent.get("stage-reason") or ""),
         )
         for machine in upgrade["machines"]
@@ -135,7 +212,40 @@ def agent_rows(upgrade: Upgrade, times: TimeForm) -> list[tuple[str | tuple[str,
     ]
 
 
-def _name(tag: str) -> str:
+def owner_of(upgrade: Upgrade, agent: Mapping[str, Any]) -> str:
+    """Who is to be asked about an agent: ``agent``, ``orchestrator``, ``human``, or nobody."""
+    if upgrade["status"] == "paused" and Phase(agent["phase"]) in WAITING:
+        return str(Owner.HUMAN)
+    return str(owner(Phase(agent["phase"]), agent["reason"]))
+
+
+def with_history(upgrade: Upgrade, events: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The record with the owner of each agent's phase, and with all that ever changed in it.
+
+    Args:
+        upgrade: The record.
+        events: Its events, oldest first.
+    """
+    by_tag: dict[str, list[dict[str, Any]]] = {}
+    for event in events:
+        word = "phase" if event["tag"] else "status"
+        line = {key: event[key] for key in ("time", word, "reason", "by") if event[key]}
+        by_tag.setdefault(event["tag"], []).append(line)
+    machines = [
+        machine
+        | {
+            "agents": [
+                agent | {"owner": owner_of(upgrade, agent), "history": by_tag.get(agent["tag"], [])}
+                for agent in machine["agents"]
+            ]
+        }
+        for machine in upgrade["machines"]
+    ]
+    return {**upgrade, "history": by_tag.get("", []), "machines": machines}
+
+
+def name_of(tag: str) -> str:
+    """An agent as people call it: ``machine-0``, ``ubuntu/0``."""
     kind, name = split_tag(tag)
     return tag if kind == "machine" else name
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -9,6 +10,7 @@ import click
 from jujulab.cli import output
 from jujulab.cli.framework import juju_command
 from jujulab.cli.options import controller_option, format_option, utc_option
+from jujulab.cli.upgradecontrol import id_argument
 
 if TYPE_CHECKING:
     from jujulab.status.times import TimeForm
@@ -17,50 +19,68 @@ if TYPE_CHECKING:
 @juju_command(
     examples=[
         ("The newest:", "jujulab show-upgrade"),
+        ("The newest of a model:", "jujulab show-upgrade -m default"),
         ("Follow one to its end:", "jujulab show-upgrade 3 --watch"),
+        ("All that ever happened in it, for a program:", "jujulab show-upgrade 3 --format json"),
     ],
-    see_also=["upgrades", "upgrade-model", "status"],
+    see_also=["upgrades", "upgrade-model", "pause-upgrade", "abort-upgrade", "retry-upgrade", "status"],
 )
-@click.argument("upgrade_id", required=False, type=click.IntRange(1), metavar="[ID]")
+@id_argument
+@click.option("-m", "--model", metavar="[CONTROLLER:]MODEL", help="The newest of this model.")
 @controller_option
 @format_option()
 @utc_option
 @click.option("--watch", is_flag=True, help="Stay until it has ended; the exit code is that of --wait.")
 @click.option("--timeout", default="30m", show_default=True, metavar="TIME", help="With --watch: when to stop waiting.")
 def command(
-    upgrade_id: int | None, controller: str | None, output_format: str, utc: bool, watch: bool, timeout: str
+    upgrade_id: int | None,
+    model: str | None,
+    controller: str | None,
+    output_format: str,
+    utc: bool,
+    watch: bool,
+    timeout: str,
 ) -> None:
     """Show one upgrade, agent by agent, with phases, times and reasons; the newest, if none is named.
 
     Phases are pending, staging (fetching the new version), staged, swapping, restarting, verifying and done; or
-    failed, rolled-back (put back to the old version), stranded (left in an unknown state) and skipped.
+    failed, rolling-back, returning, rolled-back (it has the old version again), stranded (it could not be put back)
+    and skipped. Each has an owner, who is to be asked when it lasts: the agent, the orchestrator, or a human; and
+    those that are no end have a deadline. YAML and JSON also have the history of each agent.
+
+    With --watch it stays until the upgrade has ended: a live table on a terminal, a line for each change elsewhere.
+    The exit code is then 0 when every agent runs the new version; 4 when machines failed, a stop rule stopped it, it
+    was aborted, or it waits for an answer (`resume-upgrade`); 5 when --timeout ended the wait.
     """
     from jujulab.cli.durations import seconds
     from jujulab.cli.table import columns, render
-    from jujulab.cli.watching import STILL_GOING, conclude, follow, latest
-    from jujulab.session import connect_controller
+    from jujulab.cli.upgradelive import UpgradeShown
+    from jujulab.cli.watching import STILL_GOING, conclude, events_of, follow, latest
+    from jujulab.session import connect_controller, connect_model
     from jujulab.status import upgrades
     from jujulab.status.times import TimeForm
     from jujulab_core.errors import JujulabError
     from jujulab_core.waiting import Deadline
 
     deadline, times = Deadline(seconds(timeout), STILL_GOING), TimeForm.choose(utc)
-    with connect_controller(controller) as session:
+    with connect_model(model) if model else connect_controller(controller) as session:
         if upgrade_id is None:
-            newest = latest(session, None, deadline)
+            newest = latest(session, session.model() if model else None, deadline)
             if newest is None:
-                raise JujulabError(
-                    f"controller {session.controller.name} has no upgrades",
-                    next_step="start one with upgrade-controller",
-                )
+                what = f"model {session.model().name}" if model else f"controller {session.controller.name}"
+                raise JujulabError(f"{what} has no upgrades", next_step="start one with upgrade-controller")
             upgrade_id = int(newest["id"])
         if watch:
-            follow(session, upgrade_id, deadline)
-        record = session.client.call("LabUpgrades", "Get", {"id": upgrade_id})
+            shown = UpgradeShown(times, lines_to_stdout=output_format == "tabular" and not sys.stdout.isatty())
+            follow(session, upgrade_id, deadline, shown)
+        record = upgrades.with_history(
+            session.client.call("LabUpgrades", "Get", {"id": upgrade_id}), events_of(session.client, upgrade_id)
+        )
 
     def tabular() -> str:
         head = columns([(f"{title}:", value) for title, value in _facts(record, times)])
-        return f"{head}\n\n{render(upgrades.AGENT_HEADER, upgrades.agent_rows(record, times))}"
+        agents = render(upgrades.AGENT_HEADER, upgrades.agent_rows(record, times))
+        return f"{chr(10) if watch and not sys.stdout.isatty() else ''}{head}\n\n{agents}"
 
     output.emit(record, output_format, tabular)
     if watch:
@@ -69,6 +89,7 @@ def command(
 
 def _facts(record: dict[str, Any], times: TimeForm) -> list[tuple[str, str]]:
     from jujulab.status import upgrades
+    from jujulab.status.upgradestory import machines_text
 
     facts = {
         "Upgrade": str(record["id"]),
@@ -79,6 +100,7 @@ def _facts(record: dict[str, Any], times: TimeForm) -> list[tuple[str, str]]:
         "Started": f"{times.since(record['started'])} by {record['requested-by']}",
         "Took": upgrades.duration(record),
         "Machines": upgrades.progress(record)[0],
-        "Rollout": ", ".join(f"{key} {value}" for key, value in (record.get("options") or {}).items() if value),
+        "Rollout": upgrades.rollout_text(record.get("options") or {}),
+        "Accepted": machines_text(record.get("accepted") or ()),
     }
     return [(title, value) for title, value in facts.items() if value]
