@@ -27,6 +27,7 @@ from jujulab_core.errors import UsageError
 PROGRAM = "jujulab"
 CONTEXT: dict[str, Any] = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 Example = tuple[str, str]
+HelpList = tuple[str, Callable[[], Sequence[tuple[str, str]]]]
 
 
 def _talk_option(*names: str, field: str, text: str) -> click.Option:
@@ -57,9 +58,11 @@ class JujuCommand(click.Command):
         examples: Sequence[Example] = (),
         see_also: Sequence[str] = (),
         aliases: Sequence[str] = (),
+        lists: Sequence[HelpList] = (),
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
+        self.lists = lists
         self.examples = examples
         self.see_also = see_also
         self.aliases = aliases
@@ -95,6 +98,9 @@ class JujuCommand(click.Command):
         if details:
             with formatter.section("Details"):
                 formatter.write_text(details)
+        for title, entries in self.lists:
+            with formatter.section(title):
+                formatter.write_dl(list(entries()))
         if self.examples:
             with formatter.section("Examples"):
                 for index, (text, line) in enumerate(self.examples):
@@ -113,6 +119,7 @@ def juju_command(
     examples: Sequence[Example],
     see_also: Sequence[str] = (),
     aliases: Sequence[str] = (),
+    lists: Sequence[HelpList] = (),
     **attributes: Any,
 ) -> Callable[[Callable[..., None]], click.Command]:
     """Makes a function a command; its docstring is the help.
@@ -121,6 +128,7 @@ def juju_command(
         examples: Pairs of a sentence and a command line.
         see_also: Names of related commands.
         aliases: Other names of this command, for the help.
+        lists: For the help: titles, and what makes the pairs of a term and its explanation below each.
         attributes: Passed on to click.
     """
 
@@ -128,7 +136,13 @@ def juju_command(
         name = function.__module__.rpartition(".")[2].replace("_", "-")
         attributes["context_settings"] = CONTEXT | attributes.get("context_settings", {})
         return click.command(
-            name, cls=JujuCommand, examples=examples, see_also=see_also, aliases=aliases, **attributes
+            name,
+            cls=JujuCommand,
+            examples=examples,
+            see_also=see_also,
+            aliases=aliases,
+            lists=lists,
+            **attributes,
         )(function)
 
     return decorate

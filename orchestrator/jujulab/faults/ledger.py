@@ -6,7 +6,10 @@ is removed.
 
 from __future__ import annotations
 
+import fcntl
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import PurePosixPath
 
 from docker.models.containers import Container
@@ -15,9 +18,13 @@ from jujulab.faults.files import read_file, remove_file, write_file
 from jujulab.faults.model import Record, UnknownFaultError
 from jujulab.lab import names
 from jujulab.lab.engine import Engine
+from jujulab.store import Store
 from jujulab_core.errors import JujulabError
+from jujulab_core.waiting import Deadline, wait_for
 
 PATH = PurePosixPath("/var/lib/jujulab/faults.json")
+# The slowest fault takes a few seconds for each of its targets.
+_LOCK_SECONDS = 120.0
 
 
 class Ledger:
@@ -33,6 +40,27 @@ class Ledger:
         if container is None:
             raise JujulabError(f'there is no lab "{lab}"', next_step="see what there is with `jujulab labs`")
         self._container: Container = container
+        self._lab = lab
+
+    @contextmanager
+    def locked(self) -> Iterator[Ledger]:
+        """Keeps other processes of this user from making and mending at the same time.
+
+        Raises:
+            DeadlineError: One of them has been at it for too long.
+        """
+        deadline = Deadline(_LOCK_SECONDS, "see what other `jujulab` processes do")
+        with (Store.default().lab_dir(self._lab) / "faults.lock").open("w") as lock:
+
+            def probe() -> tuple[bool | None, str]:
+                try:
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    return None, "another process that makes or mends faults of this lab"
+                return True, ""
+
+            wait_for(probe, deadline, 0.05)
+            yield self
 
     def records(self) -> list[Record]:
         """All faults in force, oldest first."""

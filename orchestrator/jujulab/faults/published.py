@@ -9,7 +9,7 @@ from typing import Any
 
 from docker.models.containers import Container
 
-from jujulab.faults.files import read_file, write_file
+from jujulab.faults.files import read_file, remove_file, write_file
 from jujulab.faults.model import Json, Keep, Record, Scene
 from jujulab.lab import names, publish
 from jujulab_core.errors import JujulabError
@@ -18,15 +18,19 @@ ROOT = PurePosixPath("/srv/streams/juju/tools")
 _KEPT = PurePosixPath("/var/lib/jujulab/fault-files")
 
 
-def change(scene: Scene, record: Record, keep: Keep, how: Callable[[bytes], bytes | None]) -> None:
+def change(scene: Scene, record: Record, keep: Keep, how: Callable[[bytes], bytes | None]) -> list[str]:
     """Changes the tarballs that the targets name, or removes those of which `how` leaves None; originals are kept.
+
+    Returns:
+        The paths of the tarballs.
 
     Raises:
         JujulabError: The internet offers no such binary.
     """
     container = _container(scene)
     state: Json = {"files": []}
-    for path in _paths(scene, record.targets):
+    paths = _paths(scene, record.targets)
+    for path in paths:
         good = read_file(container, ROOT / path)
         bad = how(good)
         copy = _KEPT / str(record.id) / path
@@ -38,6 +42,7 @@ def change(scene: Scene, record: Record, keep: Keep, how: Callable[[bytes], byte
             scene.engine.run_in(container, ["rm", "-f", str(ROOT / path)])
         else:
             write_file(container, ROOT / path, bad)
+    return paths
 
 
 def restore(scene: Scene, record: Record) -> None:
@@ -47,7 +52,7 @@ def restore(scene: Scene, record: Record) -> None:
         path, copy = ROOT / file["path"], PurePosixPath(file["copy"])
         if hashlib.sha256(read_file(container, path)).hexdigest() == file["bad"]:
             write_file(container, path, read_file(container, copy))
-        write_file(container, copy, b"")
+        remove_file(container, copy)
 
 
 def _container(scene: Scene) -> Container:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import closing
 from dataclasses import dataclass
 
@@ -44,7 +44,8 @@ def labs(engine: Engine) -> list[Lab]:
     """All labs of this Docker engine, by name."""
     by_name: dict[str, list[Container]] = {}
     for container in engine.containers():
-        by_name.setdefault(container.labels[names.LABEL_LAB], []).append(container)
+        if container.labels[names.LABEL_ROLE] != names.HELPER:
+            by_name.setdefault(container.labels[names.LABEL_LAB], []).append(container)
     return [_lab(name, containers) for name, containers in sorted(by_name.items())]
 
 
@@ -107,17 +108,20 @@ def stop(engine: Engine, lab: str) -> None:
         in_parallel(end, group)
 
 
-def start(engine: Engine, lab: str, timeout: float, report: Callable[[str], None]) -> None:
-    """Starts a stopped lab and waits until every agent has logged in again.
+def start(engine: Engine, lab: str, report: Callable[[str], None], off: Collection[str] = ()) -> None:
+    """Starts the containers of a stopped lab.
 
-    Raises:
-        DeadlineError: Some had not, in time.
+    Args:
+        engine: The engine.
+        lab: Which.
+        report: Told what is being done.
+        off: The names of containers that a fault keeps off.
     """
-    deadline = Deadline(timeout, f"look at 'jujulab labs' and run 'jujulab start {lab}' again")
 
     def begin(container: Container) -> None:
-        with docker_errors(f"start {container.name}"):
-            container.start()
+        if container.name not in off:
+            with docker_errors(f"start {container.name}"):
+                container.start()
 
     for group in _groups(engine, lab):
         report(f"starting the containers: {group[0].labels[names.LABEL_ROLE]}")
@@ -125,6 +129,15 @@ def start(engine: Engine, lab: str, timeout: float, report: Callable[[str], None
     if (streams := engine.find(names.container(lab, names.STREAMS))) is not None:
         # Renews indices that expired while the lab was stopped.
         engine.run_in(streams, ["jujulab-publish", "init", "--url", STREAMS_URL])
+
+
+def wait_until_ready(engine: Engine, lab: str, timeout: float, report: Callable[[str], None]) -> None:
+    """Waits until every agent of a lab has logged in.
+
+    Raises:
+        DeadlineError: Some had not, in time.
+    """
+    deadline = Deadline(timeout, f"look at 'jujulab labs' and run 'jujulab start {lab}' again")
     made = secrets.load(Store.default().lab_dir(lab), lab)
     found = next(entry for entry in labs(engine) if entry.name == lab)
     with closing(admin_client(found.api, made, None, deadline)) as client:
@@ -143,5 +156,6 @@ def _groups(engine: Engine, lab: str) -> list[list[Container]]:
         )
     groups: dict[int, list[Container]] = {}
     for container in containers:
-        groups.setdefault(_ORDER[container.labels[names.LABEL_ROLE]], []).append(container)
+        if container.labels[names.LABEL_ROLE] in _ORDER:
+            groups.setdefault(_ORDER[container.labels[names.LABEL_ROLE]], []).append(container)
     return [groups[key] for key in sorted(groups)]

@@ -16,6 +16,8 @@ CONTROLLER = "controller"
 MACHINE = "machine"
 STREAMS = "streams"
 ORCHESTRATOR = "orchestrator"
+# Does something beside another container, and is gone.
+HELPER = "helper"
 
 _NAME_RE = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?")
 

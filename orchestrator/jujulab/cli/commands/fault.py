@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-
 import click
 
 from jujulab.cli import output
@@ -12,30 +10,45 @@ from jujulab.cli.options import controller_option
 from jujulab_core.errors import UsageError
 
 
+def _kinds() -> list[tuple[str, str]]:
+    from jujulab.faults.registry import kinds
+
+    return [(kind.name, kind.explanation) for kind in kinds().values()]
+
+
 @juju_command(
     examples=[
         ("Take the controller off the internet:", "jujulab fault internet-down"),
-        ("Damage a release, and mend it again after a minute:", "jujulab fault corrupt-binary 2.6.10 --for 1m"),
-        ("A slow line:", "jujulab fault slow-internet --option rate=256kbit"),
+        ("Fill the disk of a machine, and mend it again after five minutes:", "jujulab fault disk-full 2 --for 5m"),
+        ("Stop the agent of a unit:", "jujulab fault agent-stop default:ubuntu/0"),
+        (
+            "A slow line to two machines:",
+            "jujulab fault slow-network machine-1 machine-2 --option rate=256kbit --option loss=5%",
+        ),
     ],
     see_also=["faults", "heal", "publish"],
+    lists=[("Kinds", _kinds)],
 )
 @click.argument("kind")
 @click.argument("targets", nargs=-1, metavar="[TARGET..]")
 @controller_option
-@click.option("--for", "duration", default="", metavar="TIME", help="Stay that long, then mend it again.")
+@click.option("--for", "duration", default="", metavar="TIME", help="Mend it again after this time, such as 5m.")
 @click.option("--option", "options", multiple=True, metavar="KEY=VALUE", help="How exactly; may be repeated.")
 def command(
     kind: str, targets: tuple[str, ...], controller: str | None, duration: str, options: tuple[str, ...]
 ) -> None:
     """Break something of the lab on purpose.
 
-    What is broken stays so, also when the lab is stopped and started, until `jujulab heal`; with --for the command
-    stays and mends it itself, at the latest when it is interrupted. `jujulab faults --kinds` explains the kinds.
+    What is broken stays so, also when the lab is stopped and started, until `jujulab heal`, `jujulab down`, or the time
+    that --for gives, for which the command does not wait.
+
+    A target is a machine (machine-2, or with its model default:machine-2), a unit (ubuntu/0: its agent, or its
+    machine), the controller or the orchestrator; or whatever else the kind says.
     """
     from jujulab.cli.durations import seconds
-    from jujulab.faults import making
+    from jujulab.faults import keeper, making
     from jujulab.faults.model import Scene
+    from jujulab.faults.registry import find
     from jujulab.lab.engine import Engine
     from jujulab.lab.provision import lab_of
     from jujulab.session import controller_name
@@ -46,16 +59,18 @@ def command(
         if not equals:
             raise UsageError(f'expected KEY=VALUE, got "{text}"')
         given[key] = value
-    stay = seconds(duration) if duration else 0.0
+    after = seconds(duration) if duration else None
     with Engine() as engine:
-        scene = Scene(engine, lab_of(engine, controller_name(controller)))
-        record = making.inject(scene, kind, targets, given)
-        output.data(f"fault {record.id}: {' '.join([kind, *targets])}")
-        if not duration:
-            output.info(f"Next: jujulab heal {record.id}")
-            return
-        try:
-            threading.Event().wait(stay)
-        finally:
-            making.heal(scene, record)
-            output.info(f"fault {record.id} is mended")
+        chosen = controller_name(controller)
+        scene = Scene(engine, lab_of(engine, chosen))
+        making.heal_overdue(scene)
+        record = making.inject(scene, chosen, kind, targets, given, after)
+        if record.until:
+            keeper.start(scene.lab, record)
+    over = find(kind).at_once
+    for line in record.did:
+        output.data(line if over else f"fault {record.id}: {line}")
+    if record.until:
+        output.info(f"it is mended by itself at {record.until}")
+    if not over:
+        output.info(f"Next: jujulab heal {record.id}")

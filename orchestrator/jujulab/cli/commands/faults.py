@@ -21,6 +21,8 @@ from jujulab.cli.options import controller_option, format_option
 def command(controller: str | None, explain: bool, output_format: str) -> None:
     """List what is broken on purpose."""
     from jujulab.faults.ledger import Ledger
+    from jujulab.faults.making import heal_overdue
+    from jujulab.faults.model import Scene
     from jujulab.faults.registry import kinds
     from jujulab.lab.engine import Engine
     from jujulab.lab.provision import lab_of
@@ -28,16 +30,19 @@ def command(controller: str | None, explain: bool, output_format: str) -> None:
 
     if explain:
         known = [
-            {"kind": kind.name, "help": kind.help, "targets": kind.targets, "options": dict(kind.options)}
+            {"kind": kind.name, "help": kind.help, "targets": kind.takes, "options": dict(kind.options)}
             for kind in kinds().values()
         ]
-        lines = [(kind.name, kind.targets or "-", _pairs(kind.options), kind.help) for kind in kinds().values()]
+        lines = [(kind.name, kind.takes or "-", _pairs(kind.options), kind.help) for kind in kinds().values()]
         output.emit(
             {"kinds": known}, output_format, lambda: table.render(("Kind", "Target", "Options", "What it does"), lines)
         )
         return
     with Engine() as engine:
-        records = Ledger(engine, lab_of(engine, controller_name(controller))).records()
+        scene = Scene(engine, lab_of(engine, controller_name(controller)))
+        for record in heal_overdue(scene):
+            output.info(f"fault {record.id} was to be mended at {record.until}, and is now: {record}")
+        records = Ledger(engine, scene.lab).records()
     found = [
         {
             "id": record.id,
@@ -45,18 +50,25 @@ def command(controller: str | None, explain: bool, output_format: str) -> None:
             "targets": list(record.targets),
             "options": dict(record.options),
             "began": record.began,
+            "until": record.until,
+            "did": list(record.did),
         }
         for record in records
     ]
-    rows = [(str(r.id), r.kind, " ".join(r.targets), _pairs(r.options), r.began) for r in records]
+    rows = [
+        (str(r.id), r.kind, " ".join(r.targets) or "-", _pairs(r.options), r.began, r.until or "-", "; ".join(r.did))
+        for r in records
+    ]
     output.emit(
         {"faults": found},
         output_format,
-        lambda: table.render(("Id", "Kind", "Targets", "Options", "Since"), rows) if rows else "",
+        lambda: (
+            table.render(("Id", "Kind", "Targets", "Options", "Since", "Until", "What was done"), rows) if rows else ""
+        ),
     )
     if not rows:
         output.info("nothing is broken on purpose")
 
 
 def _pairs(options: Mapping[str, str]) -> str:
-    return " ".join(f"{key}={value}" for key, value in options.items()) or "-"
+    return " ".join(f"{key}={value}" for key, value in options.items() if value) or "-"

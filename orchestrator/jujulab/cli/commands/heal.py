@@ -34,6 +34,6 @@ def command(ids: tuple[int, ...], controller: str | None, everything: bool) -> N
         records = ledger.records() if everything else [ledger.find(number) for number in dict.fromkeys(ids)]
         for record in sorted(records, key=lambda record: record.id, reverse=True):
             heal(scene, record)
-            output.info(f"fault {record.id} is mended: {' '.join([record.kind, *record.targets])}")
+            output.info(f"fault {record.id} is mended: {record}")
     if not records:
         output.info("nothing is broken on purpose")

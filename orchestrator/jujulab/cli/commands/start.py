@@ -15,12 +15,29 @@ from jujulab.cli.steps import steps
 def command(lab: str | None, timeout: float) -> None:
     """Start a stopped lab again, with everything that it had.
 
-    The command returns when every agent has logged in.
+    The command returns when every agent has logged in. What is broken on purpose stays so (`jujulab faults`); the
+    agents are then not waited for.
     """
+    from jujulab.faults import making
+    from jujulab.faults.ledger import Ledger
+    from jujulab.faults.model import Scene
     from jujulab.lab import lifecycle
     from jujulab.lab.engine import Engine
 
     with Engine() as engine, steps() as report:
         chosen = lifecycle.choose(engine, lab)
-        lifecycle.start(engine, chosen, timeout, report)
+        scene = Scene(engine, chosen)
+        making.heal_overdue(scene)
+        off = {
+            target.container
+            for record in Ledger(engine, chosen).records()
+            for target in record.on.values()
+            if record.kind == "machine-stop"
+        }
+        lifecycle.start(engine, chosen, report, off)
+        broken = making.renew(scene)
+        if not broken:
+            lifecycle.wait_until_ready(engine, chosen, timeout, report)
     output.info(f'lab "{chosen}" is up again')
+    for record in broken:
+        output.info(f"fault {record.id} is in force: {record}")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from jujulab.faults.model import Keep, Kind, Record, Scene
 from jujulab.faults.published import change, restore
-from jujulab_core.errors import UsageError
 
 
 def _flip(content: bytes) -> bytes:
@@ -17,13 +16,13 @@ _HOW = {
     "shorter": lambda content: content[: len(content) // 2],
     "longer": lambda content: content + b"\0",
 }
+_SAYS = {"hash": "one byte is another", "shorter": "its second half is gone", "longer": "a byte too many"}
 
 
-def _inject(scene: Scene, record: Record, keep: Keep) -> None:
+def _inject(scene: Scene, record: Record, keep: Keep) -> tuple[str, ...]:
     how = record.options["how"]
-    if how not in _HOW:
-        raise UsageError(f'corrupt-binary cannot do "{how}"', next_step=f"choose one of {', '.join(_HOW)}")
-    change(scene, record, keep, _HOW[how])
+    paths = change(scene, record, keep, _HOW[how])
+    return tuple(f"{path}: {_SAYS[how]}" for path in paths)
 
 
 KIND = Kind(
@@ -33,4 +32,5 @@ KIND = Kind(
     restore,
     targets="a version such as 2.6.10, or a binary such as 2.6.10-bionic-amd64",
     options={"how": "hash"},
+    allowed={"how": tuple(_HOW)},
 )

@@ -12,13 +12,14 @@ def _connected(scene: Scene) -> bool:
     return container is not None and names.internet(scene.lab) in container.attrs["NetworkSettings"]["Networks"]
 
 
-def _inject(scene: Scene, _record: Record, keep: Keep) -> None:
+def _inject(scene: Scene, _record: Record, keep: Keep) -> tuple[str, ...]:
     state: Json = {"was-connected": _connected(scene)}
     keep(state)
     if state["was-connected"]:
         with docker_errors("take the controller off the internet"):
             network = scene.engine.client.networks.get(names.internet(scene.lab))
             network.disconnect(scene.name(names.CONTROLLER))
+    return (f"the controller is off the network {names.internet(scene.lab)}",)
 
 
 def _heal(scene: Scene, record: Record) -> None:

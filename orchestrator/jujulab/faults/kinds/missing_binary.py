@@ -6,8 +6,8 @@ from jujulab.faults.model import Keep, Kind, Record, Scene
 from jujulab.faults.published import change, restore
 
 
-def _inject(scene: Scene, record: Record, keep: Keep) -> None:
-    change(scene, record, keep, lambda _: None)
+def _inject(scene: Scene, record: Record, keep: Keep) -> tuple[str, ...]:
+    return tuple(f"{path}: removed, still listed" for path in change(scene, record, keep, lambda _: None))
 
 
 KIND = Kind(

@@ -6,9 +6,10 @@ from jujulab.faults.indices import renew, restamp
 from jujulab.faults.model import Keep, Kind, Record, Scene
 
 
-def _inject(scene: Scene, _record: Record, keep: Keep) -> None:
+def _inject(scene: Scene, _record: Record, keep: Keep) -> tuple[str, ...]:
     keep({})
     restamp(scene, "--unsigned")
+    return ("the indices are there without signatures only",)
 
 
 KIND = Kind("unsigned-index", "The indices are not signed. `publish` renews them.", _inject, renew)

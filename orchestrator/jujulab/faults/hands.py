@@ -1,0 +1,143 @@
+"""What is done inside a container whatever is broken there: by Docker, or from a helper container beside it."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from docker.errors import ContainerError
+from docker.models.containers import Container
+
+from jujulab.faults.model import Json, Scene
+from jujulab.faults.targets import Target
+from jujulab.images import image_tag
+from jujulab.lab import names
+from jujulab.lab.engine import docker_errors
+from jujulab_core.errors import JujulabError
+
+
+@dataclass(frozen=True)
+class Helper:
+    """A kind of container that works on another one from beside it; the other needs no rights and no tools for it.
+
+    Attributes:
+        rights: The capabilities that it has on top of the usual ones.
+        enter: What its script is run by.
+        security: Docker's security options.
+    """
+
+    rights: tuple[str, ...]
+    enter: tuple[str, ...] = ()
+    security: tuple[str, ...] = ()
+
+
+# In the other's network namespace.
+NETWORK = Helper(("NET_ADMIN",))
+# In the other's namespace of processes.
+PROCESSES = Helper(("KILL",))
+# The same, and then in the other's mount namespace. AppArmor's profile for containers forbids every mount.
+MOUNTS = Helper(("SYS_ADMIN", "SYS_PTRACE"), ("nsenter", "-t", "1", "-m"), ("apparmor=unconfined",))
+
+
+def beside(scene: Scene, container: str, helper: Helper, script: str, doing: str) -> str:
+    """Runs a shell script beside a running container; returns what it printed.
+
+    Args:
+        scene: The lab.
+        container: The other container's name.
+        helper: How.
+        script: For ``sh -e``.
+        doing: For the message: ``shape its traffic``.
+
+    Raises:
+        JujulabError: The engine or the kernel does not let us; with what it said last.
+    """
+    with docker_errors(doing):
+        try:
+            output: bytes = scene.engine.client.containers.run(
+                image_tag("base"),
+                [*helper.enter, "sh", "-ec", script],
+                cap_add=list(helper.rights),
+                security_opt=list(helper.security),
+                labels=names.labels(scene.lab, names.HELPER),
+                network_mode=f"container:{container}" if helper is NETWORK else "none",
+                pid_mode=None if helper is NETWORK else f"container:{container}",
+                remove=True,
+            )
+        except ContainerError as error:
+            said = error.stderr.decode(errors="replace") if isinstance(error.stderr, bytes) else error.stderr or ""
+            last = (said.strip().splitlines() or [f"exit code {error.exit_status}"])[-1]
+            raise JujulabError(
+                f"cannot {doing}: {last}", next_step="see with `jujulab doctor` what this host's kernel can do"
+            ) from error
+    return output.decode()
+
+
+def find(scene: Scene, name: str) -> Container:
+    """The container of a target.
+
+    Raises:
+        JujulabError: It is gone.
+    """
+    container = scene.engine.find(name)
+    if container is None:
+        raise JujulabError(f"there is no container {name}", next_step="make it again with `jujulab up`")
+    return container
+
+
+@contextmanager
+def awake(scene: Scene, name: str) -> Iterator[Container | None]:
+    """The container, able to run something, or None if it does not run; one that is paused runs for the moment only.
+
+    Another fault may have paused it, and each fault can be mended whatever others there are.
+    """
+    container = find(scene, name)
+    if container.status not in ("running", "paused"):
+        yield None
+        return
+    paused = container.status == "paused"
+    if paused:
+        with docker_errors(f"wake {name} for a moment"):
+            container.unpause()
+    try:
+        yield container
+    finally:
+        if paused:
+            with docker_errors(f"pause {name} again"):
+                container.pause()
+
+
+def systemctl(scene: Scene, container: Container, *words: str) -> str:
+    """Runs ``systemctl`` in a container; returns what it printed."""
+    return scene.engine.run_in(container, ["systemctl", *words])
+
+
+def is_active(scene: Scene, container: Container, service: str) -> bool:
+    """Whether systemd runs a service, or is about to start it again."""
+    state = systemctl(scene, container, "show", "--property", "ActiveState", "--value", service)
+    return state.strip() in ("active", "activating", "reloading")
+
+
+def shell(scene: Scene, container: Container, *lines: Sequence[str]) -> str:
+    """Runs commands in a container, each a list of words, until one fails; returns what they printed."""
+    return scene.engine.run_in(container, ["sh", "-ec", "\n".join(shlex.join(words) for words in lines)])
+
+
+def kill_service(scene: Scene, name: str, service: str) -> str:
+    """Kills the main process of a service; returns what it did.
+
+    Raises:
+        JujulabError: The service does not run.
+    """
+    container = find(scene, name)
+    process = systemctl(scene, container, "show", "--property", "MainPID", "--value", service).strip()
+    if process == "0":
+        raise JujulabError(f"{service} does not run", next_step="see `jujulab faults`")
+    systemctl(scene, container, "kill", "--signal=KILL", "--kill-who=main", service)
+    return f"killed process {process} of {service}; systemd starts it again"
+
+
+def nothing(_scene: Scene, _target: Target, _options: Mapping[str, str], _noted: Json) -> None:
+    """Mends what is over at once."""

@@ -1,0 +1,19 @@
+"""``controller-disk-full``: ``/var/lib/juju`` of the controller has too little room."""
+
+from __future__ import annotations
+
+from jujulab.faults import disk
+from jujulab.faults.each import again_each, heal_each, inject_each
+from jujulab.faults.model import Kind
+from jujulab.faults.targets import Scope
+
+KIND = Kind(
+    "controller-disk-full",
+    "The same on the controller's disk; its database, whose files are open, can still be written.",
+    inject_each(disk.inject),
+    heal_each(disk.heal),
+    scopes=frozenset({Scope.CONTROLLER}),
+    options=disk.OPTIONS,
+    check_options=disk.check,
+    again=again_each(disk.fill_up),
+)

@@ -1,0 +1,44 @@
+"""Changes to a systemd service on a machine: drop-ins, which are harmless when they are empty."""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+
+from docker.models.containers import Container
+
+from jujulab.faults.files import read_file, remove_file, write_file
+from jujulab.faults.hands import awake, find, shell
+from jujulab.faults.model import Scene
+
+
+def drop_in(service: str, name: str) -> PurePosixPath:
+    """Where a drop-in of ours for a service is."""
+    return PurePosixPath(f"/etc/systemd/system/{service}.d/jujulab-{name}.conf")
+
+
+def put_drop_in(scene: Scene, container: Container, service: str, name: str, text: str) -> None:
+    """Adds a drop-in to a service and has systemd read it."""
+    write_file(container, drop_in(service, name), text.encode())
+    shell(scene, container, ["systemctl", "daemon-reload"])
+
+
+def remove_drop_in(scene: Scene, container: str, service: str, name: str) -> bool:
+    """Takes a drop-in away again, whether its container runs or not; returns whether there was one."""
+    path = drop_in(service, name)
+    if not read_file(find(scene, container), path):
+        return False
+    with awake(scene, container) as found:
+        remove_file(found or find(scene, container), path)
+        if found is not None:
+            # The directory goes only if nobody else has put something there.
+            shell(
+                scene, found, ["rmdir", "--ignore-fail-on-non-empty", str(path.parent)], ["systemctl", "daemon-reload"]
+            )
+    return True
+
+
+def restart(scene: Scene, container: str, service: str) -> None:
+    """Starts a service anew, also one that systemd has given up on; one whose container is off starts with it."""
+    with awake(scene, container) as found:
+        if found is not None:
+            shell(scene, found, ["systemctl", "reset-failed", service], ["systemctl", "restart", service])
