@@ -43,8 +43,8 @@ class Facts:
         named_hierarchy: Whether there is the cgroup hierarchy that systemd uses on a host with cgroups of version 1.
         disk_free: Bytes free where the engine keeps its data.
         memory_available: Bytes that new processes may take.
-        netem: Whether the kernel can delay and drop packets.
-        tbf: Whether the kernel can limit a rate.
+        abilities: What a helper container may do for faults: ``netem`` (delay packets), ``tbf`` (limit a rate),
+            ``firewall`` (drop packets), ``mounts`` (mount in a namespace).
         ssh: Whether there is an OpenSSH client.
     """
 
@@ -54,8 +54,7 @@ class Facts:
     named_hierarchy: bool | None = None
     disk_free: int | None = None
     memory_available: int | None = None
-    netem: bool | None = None
-    tbf: bool | None = None
+    abilities: frozenset[str] | None = None
     ssh: bool = True
 
 
@@ -151,7 +150,7 @@ def examine(facts: Facts) -> list[Probe]:
         _disk(facts),
         _memory(facts),
         _network(facts.engine),
-        _traffic(facts),
+        _faults(facts),
         _ssh(facts),
     ]
 
@@ -256,19 +255,23 @@ def _network(info: Mapping[str, Any]) -> Probe:
     return Probe("network", "ok", "bridge")
 
 
-def _traffic(facts: Facts) -> Probe:
-    if facts.netem is None or facts.tbf is None:
-        return Probe("traffic", "warn", "known when the images are there", "python -m jujulab.images")
-    have = [name for name, there in (("netem", facts.netem), ("tbf", facts.tbf)) if there]
-    if facts.netem and facts.tbf:
-        return Probe("traffic", "ok", "netem and tbf: networks can be slow and lossy")
-    detail = f"only {have[0]}" if have else "neither netem nor tbf"
-    return Probe(
-        "traffic",
-        "warn",
-        f"{detail}: some faults of the network are not to be had here",
-        "as root: modprobe sch_netem sch_tbf, where the kernel has them",
-    )
+# What each fault is made with, and how to get it.
+_FAULTS = {
+    "tbf": ("slow-internet, slow-network with rate", "as root: modprobe sch_tbf, where the kernel has it"),
+    "netem": ("slow-network with latency", "as root: modprobe sch_netem, where the kernel has it"),
+    "firewall": ("partition, slow-network with loss", "use a kernel with nf_tables"),
+    "mounts": ("disk-full, controller-disk-full", "use an engine that lets containers have CAP_SYS_ADMIN"),
+}
+
+
+def _faults(facts: Facts) -> Probe:
+    if facts.abilities is None:
+        return Probe("faults", "warn", "known when the images are there", "python -m jujulab.images")
+    lacking = [ability for ability in _FAULTS if ability not in facts.abilities]
+    if not lacking:
+        return Probe("faults", "ok", "all kinds can be made")
+    detail = "; ".join(f"no {ability}: {_FAULTS[ability][0]} cannot be made" for ability in lacking)
+    return Probe("faults", "warn", detail, "; ".join(_FAULTS[ability][1] for ability in lacking))
 
 
 def _ssh(facts: Facts) -> Probe:

@@ -18,8 +18,10 @@ from jujulab_core.errors import HostError
 
 ENGINE_SECONDS = 10
 SYSCTL_FILE = Path("/etc/sysctl.d/60-jujulab.conf")
-# Tried on the loopback of a network namespace of its own, so that nothing else is touched.
-_TRAFFIC_SCRIPT = """
+# What faults are made with, tried in namespaces of its own, so that nothing else is touched.
+_ABILITIES_SCRIPT = """
+iptables -A INPUT -m statistic --mode random --probability 0.5 -j DROP 2>/dev/null && echo firewall
+mkdir /mnt/probe && mount -t tmpfs probe /mnt/probe 2>/dev/null && echo mounts
 tc qdisc add dev lo root netem delay 1ms 2>/dev/null && echo netem && tc qdisc del dev lo root
 tc qdisc add dev lo root tbf rate 1mbit burst 32kbit latency 400ms 2>/dev/null && echo tbf
 true
@@ -34,7 +36,7 @@ def gather() -> Facts:
         return _without_engine(error)
     try:
         info: dict[str, Any] = client.info()
-        traffic = _traffic(client)
+        abilities = _abilities(client)
     except (DockerException, requests.exceptions.RequestException) as error:
         return _without_engine(error)
     finally:
@@ -45,8 +47,7 @@ def gather() -> Facts:
         named_hierarchy=_named_hierarchy(),
         disk_free=_disk_free(str(info.get("DockerRootDir", ""))),
         memory_available=_memory_available(),
-        netem=None if traffic is None else "netem" in traffic,
-        tbf=None if traffic is None else "tbf" in traffic,
+        abilities=abilities,
         ssh=shutil.which("ssh") is not None,
     )
 
@@ -123,12 +124,17 @@ def _memory_available() -> int | None:
     return None
 
 
-def _traffic(client: docker.DockerClient) -> list[str] | None:
+def _abilities(client: docker.DockerClient) -> frozenset[str] | None:
     try:
         client.images.get(image_tag("base"))
     except ImageNotFound:
         return None
     output = client.containers.run(
-        image_tag("base"), ["sh", "-c", _TRAFFIC_SCRIPT], cap_add=["NET_ADMIN"], network_mode="none", remove=True
+        image_tag("base"),
+        ["sh", "-c", _ABILITIES_SCRIPT],
+        cap_add=["NET_ADMIN", "SYS_ADMIN"],
+        security_opt=["apparmor=unconfined"],
+        network_mode="none",
+        remove=True,
     )
-    return output.decode().split()
+    return frozenset(output.decode().split())

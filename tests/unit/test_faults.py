@@ -1,27 +1,57 @@
-"""The kinds of faults and their records; what they do to a lab is shown end to end."""
+"""The kinds of faults, their records and targets; what they do to a lab is shown end to end."""
 
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
-from jujulab.faults.model import Record
+from jujulab.faults import disk, traffic
+from jujulab.faults.kinds import conf_damaged
+from jujulab.faults.model import Kind, Record
 from jujulab.faults.registry import find, kinds
+from jujulab.faults.targets import Scope, Target
+from jujulab_core import agentconf
 from jujulab_core.errors import UsageError
 
+ROOT = Path(__file__).resolve().parents[2]
+# Those of the command line's specification.
+SPECIFIED = {
+    *("internet-down", "slow-internet", "corrupt-binary", "missing-binary", "stale-index", "unsigned-index"),
+    *("agent-stop", "agent-kill", "agent-hang", "machine-stop", "machine-pause", "partition", "slow-network"),
+    *("disk-full", "sshd-down", "hostkey-changed", "conf-damaged", "clock-skew", "controller-kill"),
+    *("controller-disk-full", "orchestrator-kill", "wrench"),
+}
 
-def test_the_kinds_are_the_modules() -> None:
-    ours = {"corrupt-binary", "internet-down", "missing-binary", "slow-internet", "stale-index", "unsigned-index"}
-    assert ours <= set(kinds())
+
+def test_the_kinds_are_those_of_the_specification_and_the_modules() -> None:
+    assert set(kinds()) == SPECIFIED
     for name, kind in kinds().items():
         assert kind.name == name
         assert kind.help.endswith(".")
 
 
+def test_the_guide_has_a_row_for_every_kind() -> None:
+    """The table's first columns are what the code says; `python -m jujulab.faults.table` prints it."""
+    from jujulab.faults.table import rows
+
+    guide = (ROOT / "docs" / "how-to" / "break-things.md").read_text()
+    for row in rows():
+        assert row in guide.splitlines()
+
+
 def test_a_record_survives_the_ledger() -> None:
     record = Record(
-        3, "corrupt-binary", ("2.6.10",), {"how": "hash"}, "2026-01-01T00:00:00Z", {"files": [{"path": "x"}]}
+        3,
+        "agent-stop",
+        ("default:machine-2",),
+        {"hold": "no"},
+        "2026-01-01T00:00:00Z",
+        "2026-01-01T00:05:00Z",
+        ("stopped it",),
+        {"default:machine-2": Target("jujulab-demo-juju-1a2b3c-2", "machine-2")},
+        {"default:machine-2": {"active": True}},
     )
     assert Record.from_json(json.loads(json.dumps(record.to_json()))) == record
 
@@ -32,6 +62,18 @@ def test_a_record_survives_the_ledger() -> None:
         ("internet-down", ("x",), {}, "internet-down takes no target"),
         ("corrupt-binary", (), {}, "corrupt-binary needs a target: a version"),
         ("corrupt-binary", ("2.6.10",), {"hwo": "hash"}, 'corrupt-binary has no option "hwo"'),
+        ("corrupt-binary", ("2.6.10",), {"how": "much"}, 'corrupt-binary cannot do how="much"'),
+        ("agent-stop", (), {}, "agent-stop needs a target: an agent"),
+        ("agent-stop", ("machine-0",), {"hold": "maybe"}, 'agent-stop cannot do hold="maybe"'),
+        ("slow-network", ("machine-0",), {}, "slow-network needs at least one of rate, latency and loss"),
+        ("slow-network", ("machine-0",), {"rate": "fast"}, '"fast" is not a rate'),
+        ("slow-network", ("machine-0",), {"loss": "100%"}, '"100%" is not a share of packets'),
+        ("slow-internet", (), {"rate": "0kbit"}, '"0kbit" is not a rate'),
+        ("disk-full", ("machine-0",), {"free": "some"}, '"some" is not a size'),
+        ("wrench", ("machine-0",), {"feature": "spanner"}, 'no agent knows the wrench "spanner"'),
+        ("clock-skew", ("machine-0",), {"by": "soon"}, 'invalid duration "soon"'),
+        ("stale-index", (), {"age": "old"}, 'invalid duration "old"'),
+        ("partition", ("machine-0",), {"from": "reality"}, 'partition cannot do from="reality"'),
     ],
 )
 def test_what_a_kind_does_not_take(kind: str, targets: tuple[str, ...], options: dict[str, str], reason: str) -> None:
@@ -44,3 +86,57 @@ def test_options_are_completed() -> None:
     assert find("stale-index").check((), {"age": "60d"}) == {"age": "60d"}
     with pytest.raises(UsageError, match='no kind of fault "internet-donw"'):
         find("internet-donw")
+
+
+def test_where_there_is_only_one_target_it_need_not_be_named() -> None:
+    assert {kind.name: kind.only_target for kind in kinds().values() if kind.only_target} == {
+        "controller-disk-full": "controller",
+        "controller-kill": "controller",
+        "orchestrator-kill": "orchestrator",
+    }
+    assert find("controller-kill").check((), {}) == {}
+
+
+def test_what_is_over_at_once_has_nothing_to_make_again() -> None:
+    def ends(kind: Kind) -> bool:
+        return kind.at_once and kind.again is None
+
+    assert {name for name, kind in kinds().items() if ends(kind)} == {
+        "agent-kill",
+        "controller-kill",
+        "orchestrator-kill",
+    }
+    assert all(kind.scopes <= set(Scope) for kind in kinds().values())
+
+
+@pytest.mark.parametrize(
+    ("text", "bits"), [("256kbit", 256_000), ("1mbit", 1_000_000), ("0.5mbit", 500_000), ("800bit", 800)]
+)
+def test_rates(text: str, bits: int) -> None:
+    assert traffic.bits_per_second(text) == bits
+
+
+@pytest.mark.parametrize(("text", "mib"), [("0", 0), ("100MiB", 100), ("249M", 249)])
+def test_free_space(text: str, mib: int) -> None:
+    assert disk.free_mib({"free": text}) == mib
+
+
+GOOD: dict[str, agentconf.Value] = {
+    "tag": "machine-0",
+    "apiaddresses": ["controller:17070"],
+    "apipassword": "right",
+    "upgradedToVersion": "2.6.4",
+}
+
+
+def test_a_conf_is_mended_where_it_was_damaged_and_nowhere_else() -> None:
+    good = agentconf.dump(GOOD).encode()
+    options = {"what": "password"}
+    noted = {"bad": conf_damaged.fingerprint("wrong")}
+    since = agentconf.dump({**GOOD, "apipassword": "wrong", "upgradedToVersion": "2.6.10"}).encode()
+    mended = conf_damaged.mended(since, good, options, noted)
+    assert mended is not None
+    assert agentconf.load(mended.decode()) == {**GOOD, "upgradedToVersion": "2.6.10"}
+    # Written anew by its agent, repaired by hand, or lost: it is left alone.
+    for other in (good, agentconf.dump({**GOOD, "apipassword": "newer"}).encode(), b"", b"\xff"):
+        assert conf_damaged.mended(other, good, options, noted) is None

@@ -26,8 +26,7 @@ GOOD = Facts(
     inotify_instances=8192,
     disk_free=50 * 1024 * MIB,
     memory_available=8 * 1024 * MIB,
-    netem=True,
-    tbf=True,
+    abilities=frozenset({"netem", "tbf", "firewall", "mounts"}),
 )
 
 
@@ -74,8 +73,8 @@ def test_what_the_engine_says(changes: dict[str, Any], name: str, state: str) ->
         ({"memory_available": 100 * MIB}, "memory", "missing"),
         ({"memory_available": 500 * MIB}, "memory", "warn"),
         ({"named_hierarchy": False}, "cgroups", "missing"),
-        ({"netem": False}, "traffic", "warn"),
-        ({"netem": None, "tbf": None}, "traffic", "warn"),
+        ({"abilities": frozenset({"tbf", "firewall"})}, "faults", "warn"),
+        ({"abilities": None}, "faults", "warn"),
         ({"ssh": False}, "ssh", "warn"),
     ],
 )

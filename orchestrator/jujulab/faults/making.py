@@ -51,16 +51,13 @@ def inject(
     with Ledger(scene.engine, scene.lab).locked() as ledger:
         records = ledger.records()
         _refuse_twice(kind, tuple(on) or targets, full, records)
-        if not kind.not_running:
-            _refuse_stopped(scene, on, records)
-        now = datetime.now(UTC)
+        _refuse_stopped(scene, on, records)
         record = Record(
             id=ledger.next_id(),
             kind=name,
             targets=tuple(on) or targets,
             options=full,
-            began=_rfc3339(now),
-            until=_rfc3339(now + timedelta(seconds=seconds)) if seconds is not None else "",
+            began=_rfc3339(datetime.now(UTC)),
             on=on,
         )
         ledger.keep(record)
@@ -75,7 +72,8 @@ def inject(
         except BaseException:
             _mend(scene, ledger, record)
             raise
-        record = dataclasses.replace(record, did=did)
+        until = _rfc3339(datetime.now(UTC) + timedelta(seconds=seconds)) if seconds is not None else ""
+        record = dataclasses.replace(record, did=did, until=until)
         if kind.at_once:
             ledger.forget(record)
         else:
@@ -145,8 +143,15 @@ def _refuse_stopped(scene: Scene, on: Mapping[str, Target], records: Iterable[Re
         status = container.status if container is not None else "gone"
         if status == "running":
             continue
-        by = next((r for r in records if any(t.container == target.container for t in r.on.values())), None)
-        next_step = f"see `jujulab faults`; fault {by.id} is {by}" if by else "start the lab with `jujulab start`"
+        by = next(
+            (
+                record
+                for record in records
+                if find(record.kind).stops and any(other.container == target.container for other in record.on.values())
+            ),
+            None,
+        )
+        next_step = f"fault {by.id} is {by}: jujulab heal {by.id}" if by else "start the lab with `jujulab start`"
         raise JujulabError(f"{name} does not run: its container is {status}", next_step=next_step)
 
 

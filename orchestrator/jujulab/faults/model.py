@@ -96,7 +96,7 @@ class Kind:
         again: Makes it once more after the lab was stopped and started, where that has lifted it.
         at_once: It is over when it is made: nothing is to be mended.
         stacks: It may be made on a target that has it already, with other options.
-        not_running: Its target need not run.
+        stops: It keeps its target from running.
     """
 
     name: str
@@ -111,7 +111,7 @@ class Kind:
     again: Callable[[Scene, Record], None] | None = None
     at_once: bool = False
     stacks: bool = False
-    not_running: bool = False
+    stops: bool = False
 
     @property
     def takes(self) -> str:
@@ -125,12 +125,18 @@ class Kind:
         if self.takes:
             said.append(f"Targets: {self.takes}.")
         if self.options:
-            said.append(f"Options: {', '.join(map(self._option, self.options))}.")
+            said.append(f"Options: {', '.join(self.choices)}.")
         return " ".join(said)
 
-    def _option(self, key: str) -> str:
-        others = [value for value in self.allowed.get(key, ()) if value and value != self.options[key]]
-        return "|".join([f"{key}={self.options[key] or '...'}", *others])
+    @property
+    def choices(self) -> list[str]:
+        """The options with their defaults and what else they may be: ``hold=no or yes``."""
+        found = []
+        for key, default in self.options.items():
+            values = [value for value in self.allowed.get(key, (default,)) if value]
+            first = [default] if default in values else []
+            found.append(f"{key}={' or '.join([*first, *(value for value in values if value != default)])}")
+        return found
 
     def check(self, targets: tuple[str, ...], options: Mapping[str, str]) -> dict[str, str]:
         """Checks what the user gave; returns the options in full.

@@ -70,7 +70,8 @@ def slow_down(scene: Scene, container: str, mark: str, limits: Limits) -> None:
     filters = []
     if rate:
         per_second = max(bits_per_second(rate) // 8, 1)
-        burst = max(per_second, 4 * _BURST_BYTES)
+        # The kernel rounds the rate up, and takes no burst below it.
+        burst = max(2 * per_second, 4 * _BURST_BYTES)
         filters.append(
             f"iptables -A {mark}i -i eth0 -m hashlimit --hashlimit-name {mark} --hashlimit-above {per_second}b/s "
             f"--hashlimit-burst {burst}b -j DROP"

@@ -19,6 +19,7 @@ def command(lab: str | None, timeout: float) -> None:
     agents are then not waited for.
     """
     from jujulab.faults import making
+    from jujulab.faults.kinds.machine_stop import KIND as MACHINE_STOP
     from jujulab.faults.ledger import Ledger
     from jujulab.faults.model import Scene
     from jujulab.lab import lifecycle
@@ -32,7 +33,7 @@ def command(lab: str | None, timeout: float) -> None:
             target.container
             for record in Ledger(engine, chosen).records()
             for target in record.on.values()
-            if record.kind == "machine-stop"
+            if record.kind == MACHINE_STOP.name
         }
         lifecycle.start(engine, chosen, report, off)
         broken = making.renew(scene)

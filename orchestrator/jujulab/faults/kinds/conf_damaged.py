@@ -58,7 +58,7 @@ def _inject(scene: Scene, target: Target, options: Mapping[str, str], note: Note
         conf = agentconf.load(good.decode())
         conf[_KEYS[what]] = _false_value(what)
         bad = agentconf.dump(conf).encode()
-        mark = _fingerprint(conf[_KEYS[what]])
+        mark = fingerprint(conf[_KEYS[what]])
     write_file(container, _kept(target), good, _MODE)
     note({"bad": mark, "active": is_active(scene, container, target.service)})
     write_file(container, path, bad, _MODE)
@@ -69,11 +69,12 @@ def _inject(scene: Scene, target: Target, options: Mapping[str, str], note: Note
     return f"{said}; restarted {target.service}"
 
 
-def _fingerprint(value: agentconf.Value) -> str:
+def fingerprint(value: agentconf.Value) -> str:
+    """What tells a value from others, fit for the ledger."""
     return hashlib.sha256(json.dumps(value).encode()).hexdigest()
 
 
-def _mended(current: bytes, good: bytes, options: Mapping[str, str], noted: Json) -> bytes | None:
+def mended(current: bytes, good: bytes, options: Mapping[str, str], noted: Json) -> bytes | None:
     """The file as it should be; None where it is, because the agent has written it anew or somebody repaired it."""
     if options["what"] == "truncated":
         return good if hashlib.sha256(current).hexdigest() == noted["bad"] else None
@@ -82,7 +83,7 @@ def _mended(current: bytes, good: bytes, options: Mapping[str, str], noted: Json
         conf = agentconf.load(current.decode())
     except (JujulabError, UnicodeDecodeError):
         return None
-    if key not in conf or _fingerprint(conf[key]) != noted["bad"]:
+    if key not in conf or fingerprint(conf[key]) != noted["bad"]:
         return None
     # What the agent has changed of the rest since stays.
     conf[key] = agentconf.load(good.decode())[key]
@@ -92,9 +93,9 @@ def _mended(current: bytes, good: bytes, options: Mapping[str, str], noted: Json
 def _heal(scene: Scene, target: Target, options: Mapping[str, str], noted: Json) -> None:
     container, path = find(scene, target.container), _path(target)
     good = read_file(container, _kept(target))
-    mended = _mended(read_file(container, path), good, options, noted) if good else None
-    if mended is not None:
-        write_file(container, path, mended, _MODE)
+    repaired = mended(read_file(container, path), good, options, noted) if good else None
+    if repaired is not None:
+        write_file(container, path, repaired, _MODE)
         if noted["active"]:
             services.restart(scene, target.container, target.service)
     if good:
@@ -103,7 +104,7 @@ def _heal(scene: Scene, target: Target, options: Mapping[str, str], noted: Json)
 
 KIND = Kind(
     "conf-damaged",
-    "The agent's agent.conf is damaged: its address, ca, password, or truncated; its agent is restarted (restart=no).",
+    "agent.conf is damaged: address, ca, password, or truncated. The agent is restarted; restart=no leaves it.",
     inject_each(_inject),
     heal_each(_heal),
     scopes=frozenset({Scope.AGENT, Scope.CONTROLLER}),

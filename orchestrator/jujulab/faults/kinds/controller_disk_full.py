@@ -9,7 +9,7 @@ from jujulab.faults.targets import Scope
 
 KIND = Kind(
     "controller-disk-full",
-    "The same on the controller's disk; its database, whose files are open, can still be written.",
+    "disk-full for the controller. Its database, whose files are open, can still be written.",
     inject_each(disk.inject),
     heal_each(disk.heal),
     scopes=frozenset({Scope.CONTROLLER}),

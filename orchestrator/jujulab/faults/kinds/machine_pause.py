@@ -36,4 +36,5 @@ KIND = Kind(
     heal_each(_heal),
     scopes=frozenset({Scope.MACHINE, Scope.CONTROLLER, Scope.ORCHESTRATOR}),
     again=again_each(_pause),
+    stops=True,
 )

@@ -38,4 +38,5 @@ KIND = Kind(
     scopes=frozenset({Scope.MACHINE, Scope.CONTROLLER, Scope.ORCHESTRATOR}),
     options={"how": "shutdown"},
     allowed={"how": ("shutdown", "power-cut")},
+    stops=True,
 )
