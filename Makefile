@@ -21,6 +21,11 @@ QUIET_PIP := { grep -v '^WARNING: Location' || true; } >&2
 bench: $(READY) ## Measure, in ratios; starts a Docker engine if need be
 	@images/host/with-engine bash -c '$(BIN)/python -m jujulab.images && $(BIN)/pytest tests/bench'
 
+.PHONY: chaos
+chaos: $(READY) ## Random faults for MINUTES (30) on a lab of MACHINES (20), by SEED; KEEP=1 keeps it
+	@images/host/with-engine bash -c '$(BIN)/python -m jujulab.images && $(BIN)/python -m tests.chaos \
+	    $(if $(SEED),--seed $(SEED)) --minutes $(or $(MINUTES),30) --machines $(or $(MACHINES),20) $(if $(KEEP),--keep)'
+
 .PHONY: clean
 clean: ## Remove what was made here: environment, wheels, caches; images and labs stay
 	rm -rf $(VENV) build dist .cache .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache

@@ -38,6 +38,7 @@ COMMANDS: dict[str, Entry] = {
     "fault": Entry(LAB, "Break something of the lab on purpose."),
     "faults": Entry(LAB, "List what is broken on purpose."),
     "heal": Entry(LAB, "Mend what was broken on purpose."),
+    "check-history": Entry(LAB, "Hold a lab's history against what its design promises."),
     "streams": Entry(LAB, "Show what the internet offers and what the controller has cached."),
     "upgrade-controller": Entry(UPGRADES, "Upgrade Juju on a controller."),
     "upgrade-model": Entry(UPGRADES, "Upgrade Juju on all machines of a model.", ("upgrade-juju",)),

@@ -80,6 +80,13 @@ class JujuCommand(click.Command):
             raise UsageError(f"unrecognized args: {json.dumps(list(rest), separators=(' ', ':'))}")
         return rest
 
+    def invoke(self, ctx: click.Context) -> Any:
+        """Runs the command; one that changes a lab is written into the lab's history."""
+        from jujulab.cli.recording import recorded
+
+        with recorded(self.name or "", ctx.params):
+            return super().invoke(ctx)
+
     def _plain_flag(self, arg: str) -> list[str]:
         """Go programs also take ``--flag=true`` and ``--flag=false``."""
         name, equals, value = arg.partition("=")
