@@ -10,7 +10,7 @@ from typing import Any
 from jujulab.history.event import Event, Kind
 from jujulab.history.on_disk import version_of
 from jujulab.history.verdict import Verdict, held, violated
-from jujulab.history.views import History, Json, Seen, part
+from jujulab.history.views import History, Json, Seen, digest, part
 from jujulab_core.version import Number
 
 # What makes a second fetch of the same binary right: the controller may have lost the first, or found it bad.
@@ -153,17 +153,15 @@ def _changes_last(history: History) -> Verdict:
     """The controller's record of changes only grows, without gaps."""
     if _forgotten(history):
         return held(0, "")
-    known: dict[int, tuple[Event, Json]] = {}
-    for event in history.seen("upgrade-event"):
-        known[int(event.value["seq"])] = (event, event.value)
     for event in history.settled:
-        now = {int(entry["seq"]): entry for entry in event.value["events"] or ()}
-        for number, (before, entry) in known.items():
-            if before.monotonic < event.monotonic and now.get(number) != entry:
+        now = event.value["changes"] or {}
+        for before in history.changes:
+            seq = str(before.value["seq"])
+            if before.monotonic < event.monotonic and now.get(seq) != digest(before.value):
                 return violated(
-                    f"change {number} of an upgrade is gone or was rewritten", before, part(event, now.get(number))
+                    f"change {seq} of an upgrade is gone or was rewritten", before, part(event, now.get(seq))
                 )
-    return held(len(known), "")
+    return held(len(history.changes), "")
 
 
 def _writes_last(history: History) -> Verdict:

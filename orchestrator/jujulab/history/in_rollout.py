@@ -13,6 +13,8 @@ from jujulab.history.views import History, Json, Seen, part
 
 WAITING = ("pending", "staging", "staged")
 IN_FLIGHT = ("swapping", "restarting", "verifying")
+# Going back is never held up by a limit, but it has an end, too.
+GOING_BACK = ("rolling-back", "returning")
 BAD = ("failed", "rolled-back", "stranded")
 TERMINAL = ("done", "skipped", *BAD)
 OVER = ("complete", "failed", "aborted")
@@ -25,7 +27,9 @@ GRACE_SECONDS = 120.0
 def within_limits(history: History) -> Verdict:
     """5: no more machines than allowed are not ready; once the stop rule trips no further machine starts."""
     checked = 0
-    for looks in history.upgrades.values():
+    for number, seldom in history.upgrades.items():
+        # The controller's own record leaves no gap between two looks.
+        looks = history.courses.get(number, seldom)
         for seen in looks:
             if text := _too_many(seen.value):
                 return violated(text, seen.event)
@@ -55,9 +59,7 @@ def _started_after_stop(before: Seen, after: Seen) -> str:
     if bad <= borne or decided or _bad(new) < bad:
         return ""
     was, now = machines(old), machines(new)
-    started = [
-        number for number in now if was.get(number) in WAITING and now[number] not in (*WAITING, *BAD, "skipped")
-    ]
+    started = [number for number in now if was.get(number) in WAITING and now[number] in (*IN_FLIGHT, "done")]
     if not started:
         return ""
     return f"upgrade {old['id']}: machine {started[0]} was started although {bad} had failed and {borne:g} are borne"
@@ -78,7 +80,7 @@ def ends_with_reason(history: History) -> Verdict:
     for looks in history.upgrades.values():
         for event, upgrade in looks:
             for tag, agent in upgrade["agents"].items():
-                if agent["phase"] in IN_FLIGHT and not agent["deadline"]:
+                if agent["phase"] in IN_FLIGHT + GOING_BACK and not agent["deadline"]:
                     text = f"upgrade {upgrade['id']}: {tag} is {agent['phase']} without a deadline"
                     return violated(text, event)
                 checked += 1

@@ -11,6 +11,7 @@ from docker.models.containers import Container
 
 from jujulab.history import sight
 from jujulab.history.recorder import Recorder
+from jujulab.history.views import digest
 from jujulab.lab import names, secrets
 from jujulab.lab.engine import Engine, in_parallel
 from jujulab.lab.ready import admin_client
@@ -115,7 +116,7 @@ class Observer:
                 if entry["status"] not in FINAL or self._last.get(("status", str(entry["id"]))) != entry["status"]:
                     self._note("upgrade", str(entry["id"]), sight.upgrade(client, entry["id"]))
                     self._last["status", str(entry["id"])] = entry["status"]
-            for change in sight.changes(client, self._seq) or ():
+            for change in sight.changes(client, self._seq):
                 self._seq = max(self._seq, change["seq"])
                 self._recorder.observe("upgrade-event", change)
             for known in sight.models(client, self._own):
@@ -149,7 +150,7 @@ class Observer:
                 "controller": client.login.server_version if client.login else "",
                 "records": listed,
                 "upgrades": [sight.upgrade(client, entry["id"]) for entry in listed],
-                "events": sight.changes(client, 0),
+                "changes": {str(change["seq"]): digest(change) for change in sight.changes(client, 0)},
                 "models": [
                     sight.model(self._client(known["uuid"]), known) for known in sight.models(client, self._own)
                 ],

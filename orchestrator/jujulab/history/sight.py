@@ -13,7 +13,7 @@ from docker.models.containers import Container
 
 from jujulab.lab import names, publish
 from jujulab.lab.engine import Engine
-from jujulab_core.errors import HostError, JujulabError, RpcError
+from jujulab_core.errors import HostError, JujulabError
 from jujulab_core.rpc import Client
 from jujulab_core.tags import unit_tag
 
@@ -21,7 +21,6 @@ Json = dict[str, Any]
 PYTHON = "/usr/bin/python3"
 ACCESS_LOG = "/var/log/nginx/access.log"
 STREAMS_ROOT = "/srv/streams/juju/tools"
-_NOT_THERE = ("not found", "not implemented", "unauthorized access")
 
 
 @functools.cache
@@ -154,12 +153,10 @@ def upgrade(client: Client, number: int) -> Json:
     return {key: record[key] for key in keys if key in record} | {"agents": agents}
 
 
-def changes(client: Client, after: int) -> list[Json] | None:
-    """The controller's record of every change of phase or status after a number; None if it keeps none."""
-    try:
-        found: list[Json] = client.call("LabUpgrades", "Events", {"after": after})["events"]
-    except RpcError as error:
-        if error.code in _NOT_THERE:
-            return None
-        raise
+def changes(client: Client, after: int) -> list[Json]:
+    """The controller's record of every change of phase or status behind a number."""
+    found: list[Json] = []
+    while batch := client.call("LabUpgrades", "Events", {"after": after})["events"]:
+        found += batch
+        after = max(int(change["seq"]) for change in batch)
     return found

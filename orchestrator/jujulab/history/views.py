@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import functools
+import hashlib
+import itertools
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
@@ -67,6 +70,24 @@ class History:
         return found
 
     @functools.cached_property
+    def changes(self) -> list[Event]:
+        """The controller's own record of changes, each once, in its order."""
+        found = {int(event.value["seq"]): event for event in self.seen("upgrade-event")}
+        return [found[seq] for seq in sorted(found)]
+
+    @functools.cached_property
+    def courses(self) -> dict[int, list[Seen]]:
+        """Each upgrade after each of its transactions, as far as the controller's record of changes was read."""
+        by_upgrade: dict[int, list[Event]] = {}
+        for event in self.changes:
+            by_upgrade.setdefault(int(event.value["upgrade"]), []).append(event)
+        return {
+            number: list(_course(self.upgrades[number][0].value, events))
+            for number, events in by_upgrade.items()
+            if number in self.upgrades
+        }
+
+    @functools.cached_property
     def controllers(self) -> list[tuple[Event, str]]:
         """The versions that the controller said it runs."""
         pairs = [(event, str(event.value["version"])) for event in self.seen("controller")]
@@ -92,6 +113,26 @@ class History:
         for event in self.settled:
             for value in event.value[within_settled]:
                 yield Seen(part(event, value), value)
+
+
+def _course(known: Json, events: Sequence[Event]) -> Iterator[Seen]:
+    agents = {tag: {**agent, "phase": "pending", "reason": ""} for tag, agent in known["agents"].items()}
+    state = {**known, "status": "running", "reason": ""}
+    # What one transaction wrote has one time.
+    for _, group in itertools.groupby(events, key=lambda event: str(event.value["time"])):
+        for event in group:
+            change = event.value
+            if change["tag"] in agents:
+                agents[change["tag"]] = {**agents[change["tag"]], "phase": change["phase"], "reason": change["reason"]}
+            elif change["status"]:
+                state |= {"status": change["status"], "reason": change["reason"]}
+        value = {**state, "agents": dict(agents)}
+        yield Seen(part(event, {"after": event.value, "upgrade": value}), value)
+
+
+def digest(change: Json) -> str:
+    """A change in few characters, to be compared."""
+    return hashlib.sha256(json.dumps(change, sort_keys=True).encode()).hexdigest()[:12]
 
 
 def part(event: Event, value: Any) -> Event:
