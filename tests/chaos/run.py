@@ -83,7 +83,7 @@ class Outcome:
 @contextlib.contextmanager
 def lab_of(plan: Plan, data: Path, *, keep: bool) -> Iterator[Store]:
     """A lab for the time of the block, with a client store of its own."""
-    os.environ["JUJULAB_DATA"] = str(data)
+    environment = {**os.environ, "JUJULAB_DATA": str(data)}
     data.mkdir(parents=True, exist_ok=True)
     file = data / f"{plan.lab}.yaml"
     document = {
@@ -100,11 +100,11 @@ def lab_of(plan: Plan, data: Path, *, keep: bool) -> Iterator[Store]:
     }
     file.write_text(json.dumps(document))
     try:
-        subprocess.run([PROGRAM, "up", str(file)], check=True)
+        subprocess.run([PROGRAM, "up", str(file)], check=True, env=environment)
         yield Store(data)
     finally:
         if not keep:
-            subprocess.run([PROGRAM, "down", plan.lab, "-y"], check=True)
+            subprocess.run([PROGRAM, "down", plan.lab, "-y"], check=True, env=environment)
             file.unlink()
 
 

@@ -30,3 +30,10 @@ def lab(engine: DockerClient, tmp_path_factory: pytest.TempPathFactory) -> Itera
     data = tmp_path_factory.mktemp("data")
     with support.lab(engine, data, "e2e", "e2e-aws", str(Path(__file__).with_name("lab.yaml"))) as made:
         yield made
+
+
+@pytest.fixture(scope="module")
+def watch(lab: support.Lab) -> Iterator[support.Watch]:
+    """Looks at the module's lab from the first test that wants it until the last test has ended."""
+    with support.Watch(lab) as looking:
+        yield looking

@@ -15,6 +15,14 @@ from typing import Any
 from docker import DockerClient
 from docker.models.containers import Container
 
+from jujulab.history.checker import check
+from jujulab.history.event import FILE_NAME, read
+from jujulab.history.observer import Observer
+from jujulab.history.recorder import Recorder
+from jujulab.history.verdict import State
+from jujulab.lab.engine import Engine
+from jujulab.store import Store
+
 PROGRAM = Path(sys.executable).parent / "jujulab"
 SECONDS = 600
 
@@ -121,6 +129,33 @@ def _versions(status: Any) -> Iterator[tuple[str, str]]:
             yield name, unit["juju-status"]["version"]
             for subordinate, entry in unit.get("subordinates", {}).items():
                 yield subordinate, entry["juju-status"]["version"]
+
+
+class Watch:
+    """Looks at a lab while its tests run, and holds the design's invariants against all that was seen."""
+
+    def __init__(self, watched: Lab) -> None:
+        store = Store(watched.juju.data)
+        self._path = store.lab_dir(watched.name) / FILE_NAME
+        self._engine = Engine()
+        self._observer = Observer(self._engine, store, watched.name, Recorder(self._path, "observer"))
+
+    def __enter__(self) -> Watch:
+        self._observer.__enter__()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._observer.__exit__()
+        self._engine.__exit__()
+
+    def violations(self) -> list[str]:
+        """What was violated so far; the lab must have come to rest."""
+        self._observer.settled()
+        report = check(read(self._path)[0])
+        assert not [found.text for _, found in report.verdicts if found.state is State.UNKNOWN]
+        return [
+            f"{invariant.name}: {found.text}" for invariant, found in report.verdicts if found.state is State.VIOLATED
+        ]
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.e2e.support import Lab, run
+from tests.e2e.support import Lab, Watch, run
 
 pytestmark = pytest.mark.e2e
 
@@ -23,7 +23,7 @@ def upgraded(lab: Lab, version: str) -> bool:
     return set(lab.versions().values()) == {version}
 
 
-def test_an_agent_that_is_dead_is_upgraded_over_ssh(lab: Lab) -> None:
+def test_an_agent_that_is_dead_is_upgraded_over_ssh(lab: Lab, watch: Watch) -> None:
     lab.juju("upgrade-controller", "--agent-version", "2.7.8", "--wait")
     run(lab.machine(1), "systemctl stop jujud-machine-1")
     lab.juju("upgrade-model", "--agent-version", "2.6.5", "--wait")
@@ -72,3 +72,7 @@ def test_without_internet_the_cache_serves_and_the_rest_is_refused(lab: Lab) -> 
         assert upgraded(lab, "2.7.8")
     finally:
         internet.connect(lab.container("controller"))
+
+
+def test_the_invariants_held_through_all_of_it(watch: Watch) -> None:
+    assert watch.violations() == []

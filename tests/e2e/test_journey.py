@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.support import Lab, run
+from tests.e2e.support import Lab, Watch, run
 
 pytestmark = pytest.mark.e2e
 
 AGENTS = {"0", "1", "2", "3", "4", "ubuntu/0", "ubuntu/1", "ubuntu/2", "haproxy/0", "haproxy/1", "nrpe/0", "nrpe/1"}
 
 
-def test_every_agent_has_logged_in_when_up_returns(lab: Lab) -> None:
+def test_every_agent_has_logged_in_when_up_returns(lab: Lab, watch: Watch) -> None:
     assert lab.versions() == dict.fromkeys(AGENTS, "2.6.4")
     status = lab.status()
     assert status["model"]["version"] == "2.6.4"
@@ -191,3 +191,7 @@ def test_a_lab_that_was_stopped_goes_on(lab: Lab) -> None:
     lab.juju("upgrade-controller", "--agent-stream", "proposed", "--wait")
     lab.juju("upgrade-model", "--agent-stream", "proposed", "--wait")
     assert set(lab.versions().values()) == {"2.8.1"}
+
+
+def test_the_invariants_held_all_the_way(watch: Watch) -> None:
+    assert watch.violations() == []

@@ -77,14 +77,16 @@ class History:
 
     @functools.cached_property
     def courses(self) -> dict[int, list[Seen]]:
-        """Each upgrade after each of its transactions, as far as the controller's record of changes was read."""
+        """Each upgrade after each of its transactions, where the controller's record of changes was read in full."""
         by_upgrade: dict[int, list[Event]] = {}
+        known = {int(event.value["seq"]) for event in self.changes}
         for event in self.changes:
             by_upgrade.setdefault(int(event.value["upgrade"]), []).append(event)
         return {
             number: list(_course(self.upgrades[number][0].value, events))
             for number, events in by_upgrade.items()
             if number in self.upgrades
+            and known.issuperset(range(int(events[0].value["seq"]), int(events[-1].value["seq"])))
         }
 
     @functools.cached_property
