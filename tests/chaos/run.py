@@ -43,12 +43,14 @@ class Plan:
         seed: Decides what strikes when, and which upgrades are asked for.
         minutes: How long the storm lasts.
         machines: Machines of the model, each with a unit.
+        least_upgrades: It lasts longer where so many have not been accepted by then, as on a busy host.
         quiet_seconds: How long the lab may take to come to rest afterwards.
     """
 
     seed: int
     minutes: float
     machines: int
+    least_upgrades: int = 0
     quiet_seconds: float = 1200.0
 
     @property
@@ -144,6 +146,7 @@ def run(plan: Plan, store: Store, kept_at: Path, report: Callable[[str], None]) 
                 thread.start()
             try:
                 ended.wait(seconds)
+                _enough(operator, plan)
             finally:
                 ended.set()
                 for thread in threads:
@@ -157,6 +160,14 @@ def run(plan: Plan, store: Store, kept_at: Path, report: Callable[[str], None]) 
     shutil.copyfile(path, kept_at)
     events, _ = event.read(kept_at)
     return Outcome(check(events), storm.counts, storm.failures, ends, len(events), kept_at, unrest)
+
+
+def _enough(operator: Operator, plan: Plan) -> None:
+    def probe() -> tuple[bool | None, str]:
+        accepted = operator.counts["accepted"]
+        return accepted >= plan.least_upgrades or None, f"{plan.least_upgrades} upgrades; {accepted} were accepted"
+
+    wait_for(probe, Deadline(plan.quiet_seconds))
 
 
 def _uuid(store: Store, plan: Plan) -> str:

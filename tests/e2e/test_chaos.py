@@ -14,7 +14,7 @@ from tests.e2e.support import left_behind
 
 pytestmark = pytest.mark.e2e
 
-PLAN = Plan(seed=7, minutes=0.5, machines=4, quiet_seconds=300)
+PLAN = Plan(seed=7, minutes=0.5, machines=4, least_upgrades=4, quiet_seconds=400)
 
 
 def test_a_storm_breaks_no_promise(engine: DockerClient, tmp_path: Path) -> None:
@@ -25,6 +25,6 @@ def test_a_storm_breaks_no_promise(engine: DockerClient, tmp_path: Path) -> None
     assert outcome.unrest == "", verdict
     assert {found.state for _, found in outcome.report.verdicts} == {State.HOLDS}, verdict
     # It was a storm, and it did rain.
-    assert outcome.strokes.total() >= 2, verdict
-    assert outcome.upgrades["complete"] >= 3, verdict
+    assert outcome.strokes, verdict
+    assert outcome.upgrades.total() > PLAN.least_upgrades, verdict
     assert left_behind(engine, PLAN.lab) == []
