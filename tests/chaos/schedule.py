@@ -72,7 +72,7 @@ class Request:
         controller: Whether it is the controller's turn; it takes its next version, as long as there is one.
         to: The version of the model.
         rollout: How; empty for Juju's own way.
-        force: Whether agents at other versions are ignored.
+        force: Whether agents at other versions are ignored, and binaries that nobody has (yet).
         patience: Seconds until the next request, if this upgrade is not over before.
     """
 
@@ -97,16 +97,16 @@ def strokes(seed: int, seconds: float, machines: int, kinds: Iterable[str]) -> l
     found: list[Stroke] = []
     busy: dict[str, float] = {}
     at = 0.0
-    while (at := at + random.expovariate(1 / GAP)) < seconds:
+    while (at := round(at + random.expovariate(1 / GAP), 1)) < seconds:
         kind = random.choice([KILL, KILL, KILL, RESTART, RESTART, *fit])
         lasts = round(random.uniform(3, LONGEST), 1)
         machine, version, role = str(random.randrange(machines)), random.choice(PATCHES), random.choice(ROLES)
         if kind in (KILL, RESTART):
             target = role if random.random() < 0.4 else machine
-            found.append(Stroke(round(at, 1), kind, target))
+            found.append(Stroke(at, kind, target))
         elif busy.get(kind, 0.0) <= at:
             target = {"machine": machine, "version": version, "": ""}[FIT[kind]]
-            found.append(Stroke(round(at, 1), kind, target, lasts))
+            found.append(Stroke(at, kind, target, lasts))
             # Two of a kind at a time would mend one another.
             busy[kind] = at + lasts + 1
     return found

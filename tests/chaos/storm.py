@@ -54,7 +54,8 @@ class Storm:
             _, number, begins = heapq.heappop(queue)
             stroke = strokes[number]
             if begins and self._strike(number, stroke) and stroke.lasts:
-                heapq.heappush(queue, (time.monotonic() - start + stroke.lasts, number, False))
+                # By the schedule, however late this one was: the next of its kind must find it mended.
+                heapq.heappush(queue, (stroke.at + stroke.lasts, number, False))
             elif not begins:
                 self._mend(number)
 

@@ -152,7 +152,7 @@ class Operator(User):
         """
         with suppress(RpcError):
             self.call(None, "LabUpgrades", "LiftQuarantine", {"model-tag": f"model-{model}", "version": to})
-        params: dict[str, Any] = {"version": to, "force": force, "agent-stream": ""}
+        params: dict[str, Any] = {"version": to, "force": force, "agent-stream": "", "ignore-missing-binaries": force}
         params |= {"rollout": rollout} if rollout else {}
         client = self.client(model)
         with self.operation("request-upgrade", {"model-uuid": model, "to": to}):
