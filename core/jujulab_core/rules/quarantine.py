@@ -42,7 +42,7 @@ def refusal(model: str, target: Number, quarantined: Mapping[Number, Entry]) -> 
     if entry is None:
         return None
     return Refusal(
-        f"version {target} is quarantined for model {model}: {entry.reason} ({entry.since}, by {entry.by})",
+        f"version {target} is quarantined for model {model}: {entry.reason} ({entry.since[:19]}Z, by {entry.by})",
         rule="a version that was rolled back needs a person's word before it is tried again",
         next_step=f"choose another version; or, once the cause is mended, allow it with "
         f"`jujulab upgrade-model -m {model} --agent-version {target} --lift-quarantine`",

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import click
 
+from jujulab.cli import output
 from jujulab.session import Session
 from jujulab_core.errors import JujulabError
 from jujulab_core.rules.control import Action
+from jujulab_core.waiting import Deadline
+
+Saying = Callable[[dict[str, Any]], str]
 
 id_argument = click.argument("upgrade_id", required=False, type=click.IntRange(1), metavar="[ID]")
 
@@ -40,6 +44,38 @@ def ask(session: Session, upgrade_id: int, action: Action, machines: Sequence[st
     """
     params = {"id": upgrade_id, "action": action, "machines": list(machines)}
     return session.client.call("LabUpgrades", "Control", params)
+
+
+def ask_and_follow(
+    session: Session, upgrade_id: int, action: Action, machines: Sequence[str], wait: Deadline | None, saying: Saying
+) -> dict[str, Any] | None:
+    """Asks for an action, says what happens now, and with `wait` shows what comes of it.
+
+    Args:
+        session: The session.
+        upgrade_id: Which upgrade.
+        action: What is wanted of it.
+        machines: Which machines are meant.
+        wait: When to stop waiting; None not to wait.
+        saying: Makes the sentence that says what happens now.
+
+    Returns:
+        The record at its end, or None without `wait`.
+    """
+    from jujulab.cli.upgradelive import UpgradeShown
+    from jujulab.cli.watching import events_of, follow
+    from jujulab.status.times import TimeForm
+    from jujulab.status.upgrades import progress
+
+    before = events_of(session.client, upgrade_id) if wait else []
+    upgrade = ask(session, upgrade_id, action, machines)
+    output.info(f"{saying(upgrade)}: {progress(upgrade)[0]}.")
+    if wait is None:
+        output.info(f"Follow it with: jujulab show-upgrade {upgrade_id} --watch")
+        return None
+    shown = UpgradeShown(TimeForm.choose(utc=False))
+    shown.pass_over(upgrade, before)
+    return follow(session, upgrade_id, wait, shown)
 
 
 def title(upgrade: dict[str, Any]) -> str:

@@ -54,6 +54,10 @@ class UpgradeShown:
         if self._live is not None:
             self._live.stop()
 
+    def pass_over(self, upgrade: Upgrade, events: Sequence[Mapping[str, Any]]) -> None:
+        """Takes in what happened before, and does not tell of it."""
+        self._story.tell(upgrade, events)
+
     def update(self, upgrade: Upgrade, events: Sequence[Mapping[str, Any]]) -> None:
         """Shows where the upgrade is now, and what has changed since the last time."""
         self._upgrade, self._note = upgrade, ""

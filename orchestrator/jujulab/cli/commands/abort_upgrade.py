@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import click
 
-from jujulab.cli import output
 from jujulab.cli.framework import juju_command
 from jujulab.cli.options import model_option
 from jujulab.cli.upgradecontrol import id_argument
+
+if TYPE_CHECKING:
+    from jujulab_core.rules.control import Action
 
 
 @juju_command(
@@ -39,21 +43,19 @@ def command(upgrade_id: int | None, model: str | None, rollback: bool, wait: boo
     should be, 4 when one failed or is stranded, 5 when --timeout ended the wait.
     """
     from jujulab.cli.durations import seconds
-    from jujulab.cli.upgradecontrol import ask, chosen, title
-    from jujulab.cli.upgradelive import UpgradeShown
-    from jujulab.cli.watching import STILL_GOING, conclude_abort, follow
+    from jujulab.cli.upgradecontrol import ask_and_follow, chosen, title
+    from jujulab.cli.watching import STILL_GOING, conclude_abort
     from jujulab.session import connect_model
-    from jujulab.status.times import TimeForm
-    from jujulab.status.upgrades import progress
     from jujulab_core.waiting import Deadline
 
-    deadline = Deadline(seconds(timeout), STILL_GOING)
+    def saying(upgrade: dict[str, Any]) -> str:
+        if rollback:
+            return f"Putting model {upgrade['model-name']} back from {upgrade['to']} to {upgrade['from']}"
+        return f"Aborting {title(upgrade)}"
+
+    deadline = Deadline(seconds(timeout), STILL_GOING) if wait else None
+    action: Action = "roll-back" if rollback else "abort"
     with connect_model(model) as session:
-        upgrade = ask(session, chosen(session, upgrade_id), "roll-back" if rollback else "abort")
-        doing = f"Putting model {upgrade['model-name']} back to {upgrade['from']}" if rollback else "Aborting"
-        output.info(f"{doing}: {title(upgrade)}: {progress(upgrade)[0]}.")
-        if wait:
-            shown = UpgradeShown(TimeForm.choose(utc=False))
-            conclude_abort(follow(session, int(upgrade["id"]), deadline, shown))
-        else:
-            output.info(f"Follow it with: jujulab show-upgrade {upgrade['id']} --watch")
+        ended = ask_and_follow(session, chosen(session, upgrade_id), action, (), deadline, saying)
+    if ended is not None:
+        conclude_abort(ended)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import click
 
-from jujulab.cli import output
 from jujulab.cli.framework import juju_command
 from jujulab.cli.options import model_option
 
@@ -31,19 +30,16 @@ def command(machines: tuple[str, ...], model: str | None, upgrade_id: int | None
     With --wait the exit code is that of `upgrade-model --wait`.
     """
     from jujulab.cli.durations import seconds
-    from jujulab.cli.upgradecontrol import ask, chosen, title
-    from jujulab.cli.upgradelive import UpgradeShown
-    from jujulab.cli.watching import STILL_GOING, conclude, follow
+    from jujulab.cli.upgradecontrol import ask_and_follow, chosen, title
+    from jujulab.cli.watching import STILL_GOING, conclude
     from jujulab.session import connect_model
-    from jujulab.status.times import TimeForm
-    from jujulab.status.upgrades import progress
     from jujulab_core.waiting import Deadline
 
-    deadline = Deadline(seconds(timeout), STILL_GOING)
+    deadline = Deadline(seconds(timeout), STILL_GOING) if wait else None
     with connect_model(model) as session:
-        upgrade = ask(session, chosen(session, upgrade_id), "retry", machines)
-        output.info(f"Trying {title(upgrade)} again: {progress(upgrade)[0]}.")
-        if wait:
-            conclude(follow(session, int(upgrade["id"]), deadline, UpgradeShown(TimeForm.choose(utc=False))))
-        else:
-            output.info(f"Follow it with: jujulab show-upgrade {upgrade['id']} --watch")
+        number = chosen(session, upgrade_id)
+        ended = ask_and_follow(
+            session, number, "retry", machines, deadline, lambda upgrade: f"Trying {title(upgrade)} again"
+        )
+    if ended is not None:
+        conclude(ended)
