@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Row
 
 from jujulab_controller import controller_config
+from jujulab_core import rollout
 from jujulab_core.errors import RpcError
 from jujulab_core.simplestreams import check_stream
 
@@ -64,7 +65,7 @@ def check(changes: dict[str, Any]) -> dict[str, Any]:
 
     Raises:
         RpcError: A key may not be set, or not to this value.
-        UsageError: A stream's name is not one.
+        UsageError: A stream's name is not one, or an option of rollouts is not what it should be.
     """
     checked: dict[str, Any] = {}
     for key, value in changes.items():
@@ -73,6 +74,9 @@ def check(changes: dict[str, Any]) -> dict[str, Any]:
         if key in FIXED:
             raise RpcError(f"{key} cannot be changed")
         checked[key] = _typed(key, value)
+        option = key.removeprefix(rollout.CONFIG_PREFIX)
+        if option != key and option in rollout.DEFAULTS and value != "":
+            rollout.checked(option, value, key)
     if checked.get("agent-stream"):
         check_stream(str(checked["agent-stream"]))
     return checked

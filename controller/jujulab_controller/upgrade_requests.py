@@ -13,13 +13,13 @@ from typing import Any
 from sqlalchemy import Connection, Row
 
 from jujulab_controller.auth import Access, Identity
-from jujulab_controller.errors import NOT_FOUND
-from jujulab_controller.rpc.call import number
+from jujulab_controller.errors import NOT_FOUND, bad_request
 from jujulab_controller.services import Services
 from jujulab_controller.state import agents, applications, machines, models, quarantine, upgrades, users
 from jujulab_controller.state.store import Tx
 from jujulab_controller.streams import available
-from jujulab_core.errors import RpcError
+from jujulab_core import rollout
+from jujulab_core.errors import RpcError, UsageError
 from jujulab_core.rules import availability, checks, control, serverside
 from jujulab_core.rules import quarantine as quarantine_rules
 from jujulab_core.rules.eras import Rules
@@ -29,7 +29,6 @@ from jujulab_core.rules.serverside import UpgradeRequest
 from jujulab_core.version import Number
 
 Json = dict[str, Any]
-_ROLLOUT = {"canary": 0, "batch": "", "max-failures": "", "health-time": 0, "no-rollback": False}
 _MODEL_ACCESS: dict[Access, ModelAccess] = {
     Access.READ: "read",
     Access.WRITE: "write",
@@ -161,17 +160,17 @@ def rollout_options(params: Json) -> Json | None:
     """The options of the rollout that ride along in the parameters; None where there are none.
 
     Raises:
-        RpcError: One of them is of the wrong type.
+        RpcError: One of them is not what it should be.
     """
     given = params.get("rollout")
     if not given:
         return None
-    options = dict(_ROLLOUT)
-    for key in ("canary", "health-time"):
-        options[key] = number(given, key)
-    for key in ("batch", "max-failures"):
-        options[key] = str(given.get(key) or "")
-    options["no-rollback"] = str(given.get("no-rollback", "")).lower() == "true"
+    if not isinstance(given, dict):
+        raise bad_request("parameter rollout is not an object")
+    options = dict(rollout.DEFAULTS)
+    for key in rollout.DEFAULTS:
+        if given.get(key) is not None:
+            options[key] = _read(key, given[key], f"--{key}")
     return options
 
 
@@ -220,17 +219,27 @@ def _go(
     if stream:
         # Kept, so that the agents' downloads look where the choice was made.
         models.change_config(tx, model_uuid, {"agent-stream": stream}, [])
-    if options is None:
-        options = _configured_rollout(json.loads(models.get(tx.db, model_uuid).config))
-    upgrades.start(tx, model_uuid, str(target), identity.name, options)
+    configured = _configured_rollout(json.loads(models.get(tx.db, model_uuid).config))
+    # How to proceed may be said anew each time; what makes a machine good belongs to the model.
+    chosen = configured if options is None else options | {"checks": options["checks"] or configured["checks"]}
+    upgrades.start(tx, model_uuid, str(target), identity.name, chosen)
 
 
 def _configured_rollout(config: Json) -> Json:
     """The rollout that the model's own configuration asks for: its keys ``rollout-canary``, ``rollout-batch``, ..."""
-    given = {key: config[f"rollout-{key}"] for key in _ROLLOUT if f"rollout-{key}" in config}
-    # What a person sets on the command line arrives as text.
-    numbers = {key: int(value) for key, value in given.items() if type(_ROLLOUT[key]) is int and str(value).isdigit()}
-    return rollout_options({"rollout": given | numbers}) or _ROLLOUT
+    options = dict(rollout.DEFAULTS)
+    for key in rollout.DEFAULTS:
+        name = f"{rollout.CONFIG_PREFIX}{key}"
+        if config.get(name) not in (None, ""):
+            options[key] = _read(key, config[name], name)
+    return options
+
+
+def _read(key: str, value: Any, name: str) -> Any:
+    try:
+        return rollout.checked(key, value, name)
+    except UsageError as error:
+        raise bad_request(str(error)) from error
 
 
 def _model_facts(db: Connection, services: Services, model: Row[Any]) -> ModelFacts:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -42,10 +43,13 @@ class Fleet:
         claim = {"holder": "test", "ttl": 300}
         self.token = self.orchestrator.call("LabOrchestrator", "Claim", claim)["token"]
 
-    def upgrade(self, version: str = "2.6.10", **params: Any) -> int:
-        self.client.call("Client", "SetModelAgentVersion", {"version": version, **params})
+    def newest(self) -> int:
         found = self.admin.call("LabUpgrades", "List", {"model-tag": f"model-{self.model}"})["upgrades"]
         return int(found[0]["id"])
+
+    def upgrade(self, version: str = "2.6.10", **params: Any) -> int:
+        self.client.call("Client", "SetModelAgentVersion", {"version": version, **params})
+        return self.newest()
 
     def record(self, upgrade: int, *changes: tuple[str, str], status: str = "", reason: str = "") -> None:
         rows = [{"tag": f"machine-{number}", "phase": phase, "reason": ""} for number, phase in changes]
@@ -263,3 +267,33 @@ def test_jujus_own_abort_ends_the_record_and_every_agent_of_it(fleet: Fleet) -> 
     assert (over["status"], over["reason"]) == ("aborted", "aborted by request")
     assert fleet.phases(upgrade) == ["stranded", "skipped"]
     assert fleet.desired(0) == "2.6.10"
+
+
+def test_a_models_checks_go_with_each_of_its_upgrades(fleet: Fleet) -> None:
+    checks = [{"name": "web", "tcp": 8080}]
+    settings = {"rollout-canary": "1", "rollout-checks": json.dumps(checks)}
+    fleet.client.call("ModelConfig", "ModelSet", {"config": settings})
+    first = fleet.get(fleet.upgrade("2.6.5"))["options"]
+    assert (first["canary"], first["batch"], first["checks"]) == (1, "", checks)
+    fleet.admin.call("LabUpgrades", "Control", {"id": fleet.newest(), "action": "abort"})
+    again = fleet.get(fleet.upgrade(force=True, rollout={"batch": "50%"}))["options"]
+    assert (again["canary"], again["batch"], again["checks"]) == (0, "50%", checks)
+
+
+@pytest.mark.parametrize(
+    ("rollout", "words"),
+    [
+        ({"batch": "many"}, '--batch is "many": give a number of machines or a percentage such as 25%'),
+        ({"canary": -1}, '--canary is "-1": give a whole number from 0 to 1000'),
+        ({"checks": [{"name": "web"}]}, '--checks: check "web" must have exactly one of exec, http, tcp'),
+        ("fast", "parameter rollout is not an object"),
+    ],
+)
+def test_options_that_the_orchestrator_could_not_read_are_not_kept(
+    controller: Controller, rollout: Any, words: str
+) -> None:
+    with controller.admin(controller.model) as client, pytest.raises(RpcError) as refused:
+        client.call("Client", "SetModelAgentVersion", {"version": "2.6.11", "rollout": rollout})
+    assert refused.value.message == words
+    with controller.admin(controller.model) as client, pytest.raises(RpcError, match="rollout-batch is"):
+        client.call("ModelConfig", "ModelSet", {"config": {"rollout-batch": "many"}})

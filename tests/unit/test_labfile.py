@@ -64,8 +64,29 @@ def test_a_version_of_another_stream_is_not_published_again() -> None:
         ("lab: x\nstreams: {nightly: []}", "f, line 2: streams.nightly is not known here"),
         ("lab: x\nstreams: {released: 2.6.4}", "f, line 2: streams.released must be a list"),
         ("lab: x\nstreams:\n  released:\n  - 2.6.4\n  - x", 'f, line 5: streams.released[1] invalid version "x"'),
-        ("lab: x\nrollout: {batch: lots}", 'f, line 2: rollout.batch --batch is "lots"'),
-        ("lab: x\nrollout: {canary: -1}", "f, line 2: rollout.canary must be a whole number"),
+        (
+            "lab: x\nrollout: {batch: lots}",
+            'f, line 2: rollout.batch is "lots": give a number of machines or a percentage such as 25%',
+        ),
+        ("lab: x\nrollout: {batch: 0}", 'f, line 2: rollout.batch is "0": give at least one machine'),
+        (
+            "lab: x\nrollout: {canary: -1}",
+            'f, line 2: rollout.canary is "-1": give a whole number from 0 to 1000',
+        ),
+        (
+            "lab: x\nrollout: {health-time: soon}",
+            'f, line 2: rollout.health-time is "soon": give a whole number from 0 to 86400',
+        ),
+        ("lab: x\nrollout: {no-rollback: 1}", 'f, line 2: rollout.no-rollback is "1": give true or false'),
+        ("lab: x\nrollout: {checks: 7}", "f, line 2: rollout.checks is not a list of checks"),
+        (
+            "lab: x\nrollout:\n  checks:\n  - {name: web, tcp: http}",
+            'f, line 4: rollout.checks: check "web": tcp is "http": give a port',
+        ),
+        (
+            "lab: x\nrollout:\n  checks:\n  - tcp: 80\n  - tcp: 80",
+            'f, line 4: rollout.checks: two checks are called "tcp 80"',
+        ),
         ("lab: x\nrollout: {speed: 1}", "f, line 2: rollout.speed is not known here"),
         ("lab: x\nmodels: {controller: {}}", "f, line 2: models.controller cannot be described"),
         ("lab: x\nmodels: {A: {}}", "f, line 2: models.A is not a valid model name"),

@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 
-from jujulab.rollout import acts, model, phases, rules, waves
+from jujulab.rollout import acts, phases, rules, waves
 from jujulab.rollout.acts import Act, Busy, Change, Limits, Result
-from jujulab.rollout.checks import Check, Opinion, Verdict
-from jujulab.rollout.model import Agent, Binary, Machine, Options, Upgrade
+from jujulab.rollout.checks import Opinion, Verdict
+from jujulab.rollout.model import Agent, Binary, Machine, Upgrade
 from jujulab.rollout.phases import Phase
 from jujulab.rollout.rules import decide
 from jujulab_core.errors import UsageError
+from jujulab_core.rollout import Check, Options
 
 LIMITS = Limits()
 
@@ -354,4 +355,4 @@ def test_nobody_begins_while_a_machine_of_another_wave_is_under_way() -> None:
 @pytest.mark.parametrize("text", ["x", "-1", "101%", "%", "1.5"])
 def test_a_share_must_be_a_number_or_a_percentage(text: str) -> None:
     with pytest.raises(UsageError, match="--batch"):
-        model.Options.from_wire({"batch": text})
+        Options.from_wire({"batch": text})

@@ -63,7 +63,7 @@ def rollout(given: Mapping[str, Any]) -> dict[str, Any]:
         UsageError: A value is not what it should be.
     """
     from jujulab.cli.durations import seconds
-    from jujulab.rollout.model import Options
+    from jujulab_core.rollout import Options
 
     wire = {
         "canary": given["canary"],

@@ -6,16 +6,16 @@ nothing is made.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import yaml
 
 from jujulab.lab.names import check_name
-from jujulab.rollout.model import Options
-from jujulab_core import controllersettings, tags
+from jujulab_core import controllersettings, rollout, tags
 from jujulab_core.errors import JujulabError, UsageError
 from jujulab_core.simplestreams import check_stream
 from jujulab_core.version import Number
@@ -71,8 +71,8 @@ class LabSpec:
         config: What ``bootstrap --config`` takes: settings of the controller, and of the models that come with it.
         streams: Versions to publish, by stream.
         models: The hosted models.
-        rollout: How upgrades of the hosted models proceed unless a command says otherwise: ``canary``, ``batch``,
-            ``max-failures``, ``health-time``, ``no-rollback``.
+        rollout: How upgrades of the hosted models proceed unless a command says otherwise: the keys of
+            `jujulab_core.rollout.DEFAULTS`, each as the text that a model's configuration keeps.
         users: The users beside ``admin``.
     """
 
@@ -183,6 +183,11 @@ def parse(text: str, source: str) -> LabSpec:
     return _Reader(source).lab(root)
 
 
+def _plain(node: yaml.Node) -> Any:
+    """What a node holds, as plain data."""
+    return yaml.constructor.SafeConstructor().construct_document(node)
+
+
 class _Reader:
     """Walks the YAML nodes, which know their lines."""
 
@@ -237,17 +242,13 @@ class _Reader:
         return streams
 
     def _rollout(self, node: yaml.Node | None) -> dict[str, str]:
-        found = self._map(node, "rollout", {"canary", "batch", "max-failures", "health-time", "no-rollback"})
-        if "canary" in found:
-            self._count(found["canary"], "rollout.canary", 0, 1000)
-        if "health-time" in found:
-            self._count(found["health-time"], "rollout.health-time", 0, 86400)
-        options = {key: self._checked(value, f"rollout.{key}", str) for key, value in found.items()}
-        for key in ("batch", "max-failures"):
-            if key in found:
-                self._checked(found[key], f"rollout.{key}", lambda text: Options.from_wire({"batch": text}))
-        if options.get("no-rollback", "false") not in ("true", "false"):
-            raise self._wrong(found["no-rollback"], "rollout.no-rollback", "must be true or false")
+        options = {}
+        for key, value in self._map(node, "rollout", set(rollout.DEFAULTS)).items():
+            try:
+                read = rollout.checked(key, _plain(value), f"rollout.{key}")
+            except UsageError as error:
+                raise self._wrong(value, "", str(error)) from error
+            options[key] = json.dumps(read) if key == "checks" else str(read).lower()
         return options
 
     def _models(self, node: yaml.Node | None, version: Number) -> tuple[ModelSpec, ...]:

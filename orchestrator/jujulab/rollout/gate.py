@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from jujulab.rollout.checks import Check
-from jujulab.rollout.model import Agent, Machine, Options
+from jujulab.rollout.model import Agent, Machine
+from jujulab_core.rollout import Check, Options
 from jujulab_core.upgradetexts import is_under_way
 
 

@@ -14,9 +14,10 @@ from fabric import Config, Connection
 
 from jujulab.rollout import checks, probes
 from jujulab.rollout.acts import Act, Result
-from jujulab.rollout.checks import Check, Opinion, Verdict
+from jujulab.rollout.checks import Opinion, Verdict
 from jujulab.rollout.model import Machine
 from jujulab_core.errors import JujulabError
+from jujulab_core.rollout import Check
 
 # What `upgradectl` on the machine answers when it refuses.
 _FENCED = 70

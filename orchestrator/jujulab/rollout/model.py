@@ -2,81 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from jujulab.rollout.checks import Check
 from jujulab.rollout.phases import Phase
 from jujulab_core import version
-from jujulab_core.errors import UsageError
-
-
-@dataclass(frozen=True)
-class Options:
-    """How a rollout proceeds. All left out is Juju's own way: everything at once and nothing rolled back.
-
-    Attributes:
-        canary: Machines of a first wave of their own.
-        batch: Machines of each further wave: a number, or a percentage of all, rounded up; empty for all at once.
-        max_failures: Failed machines of the whole run that are still borne: a number, or a percentage of all, rounded
-            down; more stop the rollout. Empty: none, where waves or checks are used; any number, where not.
-        max_unreachable: The same for machines that could not be reached, which are counted apart. Empty: as many as
-            failures.
-        health_time: Seconds that a machine's agents must stay healthy before the machine counts as done.
-        checks: What is asked of a machine before it counts as done.
-        careful: Whether anything at all is asked for that Juju itself does not have.
-        rollback: Whether a machine that fails is put back to the version that it had.
-    """
-
-    canary: int = 0
-    batch: str = ""
-    max_failures: str = ""
-    max_unreachable: str = ""
-    health_time: float = 0.0
-    checks: tuple[Check, ...] = ()
-    careful: bool = False
-    rollback: bool = False
-
-    @classmethod
-    def from_wire(cls, wire: Mapping[str, Any]) -> Options:
-        """Reads the ``rollout`` map of a request or of an upgrade's record.
-
-        Raises:
-            UsageError: A value is not what it should be.
-        """
-        options = cls(
-            canary=int(wire.get("canary") or 0),
-            batch=str(wire.get("batch") or ""),
-            max_failures=str(wire.get("max-failures") or ""),
-            max_unreachable=str(wire.get("max-unreachable") or ""),
-            health_time=float(wire.get("health-time") or 0),
-            checks=tuple(Check.from_wire(check) for check in wire.get("checks") or ()),
-        )
-        careful = options != cls()
-        share(options.batch, 1, "--batch", round_up=True)
-        share(options.max_failures, 1, "--max-failures", round_up=False)
-        share(options.max_unreachable, 1, "--max-unreachable", round_up=False)
-        return replace(options, careful=careful, rollback=careful and not wire.get("no-rollback"))
-
-
-def share(text: str, of: int, name: str, *, round_up: bool) -> int | None:
-    """A number of machines out of `of`: ``3``, or ``25%``; None for an empty text.
-
-    Raises:
-        UsageError: It is neither; the message begins with `name`.
-    """
-    if not text:
-        return None
-    number = text.removesuffix("%")
-    if not number.isdigit() or (text.endswith("%") and int(number) > 100):
-        raise UsageError(f'{name} is "{text}": give a number of machines or a percentage such as 25%')
-    if not text.endswith("%"):
-        return int(number)
-    part = of * int(number) / 100
-    return math.ceil(part) if round_up else math.floor(part)
+from jujulab_core.rollout import Options
 
 
 @dataclass(frozen=True)

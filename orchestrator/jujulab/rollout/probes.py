@@ -8,7 +8,8 @@ import threading
 from urllib.parse import urlsplit
 
 from jujulab.rollout import checks
-from jujulab.rollout.checks import GOOD, Check, Opinion, Verdict
+from jujulab.rollout.checks import GOOD, Opinion, Verdict
+from jujulab_core.rollout import Check
 
 
 def ask(check: Check, address: str) -> Opinion:

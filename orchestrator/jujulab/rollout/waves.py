@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from jujulab.rollout.model import Machine, Options, Upgrade, share
+from jujulab.rollout.model import Machine, Upgrade
 from jujulab.rollout.phases import BAD, GOING_BACK, IN_FLIGHT, TERMINAL, UNREACHABLE
+from jujulab_core.rollout import Options, share
 
 # A careful rollout of more machines than this goes in batches even if nobody asked for them.
 LARGE_FLEET = 50

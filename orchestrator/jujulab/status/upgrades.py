@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from jujulab.rollout.checks import Check
 from jujulab.rollout.phases import BAD, TERMINAL, WAITING, Owner, Phase, owner
 from jujulab.status.times import TimeForm, parse
+from jujulab_core.rollout import Check
 from jujulab_core.tags import split_tag
 
 Upgrade = Mapping[str, Any]
