@@ -46,8 +46,7 @@ def main(arguments: list[str]) -> int:
         else:
             raise UsageError(f"unrecognized command: jujud {command}", next_step="see jujud help")
     except JujulabError as error:
-        hint = f"\nNext: {error.next_step}" if error.next_step else ""
-        sys.stderr.write(f"ERROR {error}{hint}\n")
+        sys.stderr.write(f"{error.told()}\n")
         return error.exit_code
     return 0
 

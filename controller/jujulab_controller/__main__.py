@@ -32,9 +32,7 @@ def main() -> int:
         listener = listening_socket(arguments.listen)
         asyncio.run(serve(arguments.data_dir, arguments.log_dir, version, listener))
     except JujulabError as error:
-        print(f"ERROR {error}", file=sys.stderr)  # noqa: T201 - the last word of a daemon that cannot start
-        if error.next_step:
-            print(f"Next: {error.next_step}", file=sys.stderr)  # noqa: T201
+        print(error.told(), file=sys.stderr)  # noqa: T201 - the last word of a daemon that cannot start
         return error.exit_code
     return 0
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 from jujulab_core.errors import RpcError
 from jujulab_core.simplestreams import SERIES_NUMBERS
@@ -67,3 +68,15 @@ def series_of(base: dict[str, str]) -> str:
     """The series of a base; empty when the base is not one that is known."""
     channel = str(base.get("channel", "")).split("/")[0]
     return next((name for name, number in SERIES_NUMBERS.items() if number == channel), "")
+
+
+def endpoint(end: Mapping[str, Any], interface: str, scope: str) -> dict[str, Any]:
+    """One end of a relation, as a charm's metadata describes it."""
+    return {
+        "name": end["name"],
+        "role": end["role"],
+        "interface": interface,
+        "optional": False,
+        "limit": 0,
+        "scope": scope,
+    }

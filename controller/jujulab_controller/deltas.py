@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from jujulab_controller import charms
 from jujulab_controller.config import effective
 from jujulab_controller.state.machines import addresses_of
 from jujulab_controller.status import Json, StatusBuilder
@@ -140,14 +141,7 @@ def _relation(relation: Any) -> Json:
         "endpoints": [
             {
                 "application-name": end["application"],
-                "relation": {
-                    "name": end["name"],
-                    "role": end["role"],
-                    "interface": relation.interface,
-                    "optional": False,
-                    "limit": 0,
-                    "scope": relation.scope,
-                },
+                "relation": charms.endpoint(end, relation.interface, relation.scope),
             }
             for end in json.loads(relation.endpoints)
         ],

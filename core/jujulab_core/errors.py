@@ -30,6 +30,10 @@ class JujulabError(Exception):
         super().__init__(message)
         self.next_step = next_step
 
+    def told(self) -> str:
+        """What a person reads on stderr: the error, and the line with the next step where there is one."""
+        return f"ERROR {self}" + (f"\nNext: {self.next_step}" if self.next_step else "")
+
 
 class UsageError(JujulabError, ValueError):
     """The command line, or a file that it names, is wrong; nothing was changed."""

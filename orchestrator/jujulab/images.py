@@ -250,9 +250,7 @@ def main() -> int:
         print("ERROR the Docker engine does not answer\nNext: run 'make setup'", file=sys.stderr)  # noqa: T201
         return HostError.exit_code
     except JujulabError as error:
-        print(f"ERROR {error}", file=sys.stderr)  # noqa: T201
-        if error.next_step:
-            print(f"Next: {error.next_step}", file=sys.stderr)  # noqa: T201
+        print(error.told(), file=sys.stderr)  # noqa: T201
         return error.exit_code
     return 0
 

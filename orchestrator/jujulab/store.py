@@ -35,7 +35,6 @@ class Controller:
         region: The lab's name.
         agent_version: The version it ran when it was last asked.
         machine_count: Machines in all its models, when it was last asked.
-        model_count: Its models, when it was last asked.
         controller_machines: The machines it runs on itself.
         active_controller_machines: Those of them that answer.
     """
@@ -48,7 +47,6 @@ class Controller:
     region: str
     agent_version: str
     machine_count: int = 0
-    model_count: int = 0
     controller_machines: int = 1
     active_controller_machines: int = 0
 
@@ -265,7 +263,6 @@ class Store:
             region=str(entry.get("region", "")),
             agent_version=str(entry.get("agent-version", "")),
             machine_count=int(entry.get("machine-count", 0)),
-            model_count=int(entry.get("model-count", 0)),
             controller_machines=int(entry.get("controller-machine-count", 1)),
             active_controller_machines=int(entry.get("active-controller-machine-count", 0)),
         )

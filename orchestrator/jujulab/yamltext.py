@@ -25,6 +25,7 @@ _Dumper.add_representer(str, _text)
 
 
 def dump(value: Any) -> str:
-    """Writes a data tree of maps, lists and scalars."""
+    """Writes a data tree of maps, lists and scalars, or a scalar alone."""
     text: str = yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=10_000)
-    return text
+    # A document that is but a word would end with a line of its own, which Juju's library does not write.
+    return text.removesuffix("...\n")

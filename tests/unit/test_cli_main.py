@@ -183,7 +183,7 @@ def test_controllers(with_controller: Store, capsys: pytest.CaptureFixture[str])
     assert captured.err == "Use --refresh option with this command to see the latest information.\n\n"
     assert captured.out == (
         "Controller  Model    User   Access     Cloud/Region  Models  Nodes    HA  Version\n"
-        "aws*        default  admin  superuser  docker/demo        -      -  none  2.6.4\n"
+        "aws*        default  admin  superuser  docker/demo        2      -  none  2.6.4\n"
     )
 
 

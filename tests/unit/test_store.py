@@ -94,11 +94,11 @@ def test_a_model_that_is_gone_is_no_longer_current(store: Store) -> None:
 
 def test_what_is_learned_of_a_controller(store: Store) -> None:
     add(store)
-    store.update_controller("aws", agent_version="2.6.10", machine_count=6, model_count=2)
+    store.update_controller("aws", agent_version="2.6.10", machine_count=6)
     store.update_controller("unknown", agent_version="2.6.10")
     store.set_access("aws", "login")
     controller = store.controllers()["aws"]
-    assert (controller.agent_version, controller.machine_count, controller.model_count) == ("2.6.10", 6, 2)
+    assert (controller.agent_version, controller.machine_count) == ("2.6.10", 6)
     assert list(store.controllers()) == ["aws"]
     account = store.account("aws")
     assert account is not None

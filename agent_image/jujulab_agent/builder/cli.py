@@ -39,8 +39,7 @@ def main(arguments: list[str] | None = None) -> int:
         options = _parser().parse_args(arguments)
         result = options.run(options)
     except JujulabError as error:
-        hint = f"\nNext: {error.next_step}" if error.next_step else ""
-        sys.stderr.write(f"ERROR {error}{hint}\n")
+        sys.stderr.write(f"{error.told()}\n")
         return error.exit_code
     except OSError as error:
         sys.stderr.write(f"ERROR cannot write the streams: {error}\n")

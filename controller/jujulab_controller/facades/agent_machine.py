@@ -7,6 +7,7 @@ from typing import Any
 from jujulab_controller.auth import hash_agent_password
 from jujulab_controller.errors import bad_request, permission_denied
 from jujulab_controller.facades.bulk import each
+from jujulab_controller.facades.statuses import note
 from jujulab_controller.rpc.call import Call, entity, text
 from jujulab_controller.rpc.registry import Where, Who, facade
 from jujulab_controller.services import LAB_ENDPOINT
@@ -23,14 +24,7 @@ MIN_PASSWORD = 18
 @machiner.method("SetStatus")
 async def set_status(call: Call) -> dict[str, Any]:
     """Notes the machine agent's status."""
-
-    async def one(item: dict[str, Any]) -> dict[str, Any]:
-        tag = call.own(text(item, "tag"))
-        word, info = text(item, "status"), text(item, "info")
-        await call.services.store.write(lambda tx: agents.set_status(tx, call.model, tag, word, info))
-        return {}
-
-    return await each(call.items("entities"), one)
+    return await note(call, lambda tx, tag, word, info: agents.set_status(tx, call.model, tag, word, info))
 
 
 @machiner.method("SetMachineAddresses")

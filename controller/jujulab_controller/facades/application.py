@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 from jujulab_controller import charms
@@ -79,14 +80,7 @@ async def add_relation(call: Call) -> dict[str, Any]:
         relation = applications.relate(tx, call.model, ends[0], ends[1])
         return {
             "endpoints": {
-                end["application"]: {
-                    "name": end["name"],
-                    "role": end["role"],
-                    "interface": relation.interface,
-                    "optional": False,
-                    "limit": 0,
-                    "scope": relation.scope,
-                }
+                end["application"]: charms.endpoint(end, relation.interface, relation.scope)
                 for end in json.loads(relation.endpoints)
             }
         }
@@ -97,35 +91,27 @@ async def add_relation(call: Call) -> dict[str, Any]:
 @application.method("DestroyUnit", Access.WRITE)
 async def destroy_unit(call: Call) -> dict[str, Any]:
     """Removes units."""
-
-    async def one(item: dict[str, Any]) -> dict[str, Any]:
-        name = entity(text(item, "unit-tag") or text(item, "tag"), "unit")
-
-        def write(tx: Tx) -> None:
-            models.check_blocks(tx.db, call.model, "remove")
-            applications.remove_unit(tx, call.model, name)
-
-        await call.services.store.write(write)
-        return {"info": {}}
-
-    return await each(call.items("units") or call.items("entities"), one)
+    return await _remove(call, "unit", applications.remove_unit)
 
 
 @application.method("DestroyApplication", Access.WRITE)
 async def destroy_application(call: Call) -> dict[str, Any]:
     """Removes applications with their units."""
+    return await _remove(call, "application", applications.remove_application)
 
+
+async def _remove(call: Call, kind: str, remove: Callable[[Tx, str, str], None]) -> dict[str, Any]:
     async def one(item: dict[str, Any]) -> dict[str, Any]:
-        name = entity(text(item, "application-tag") or text(item, "tag"), "application")
+        name = entity(text(item, f"{kind}-tag") or text(item, "tag"), kind)
 
         def write(tx: Tx) -> None:
             models.check_blocks(tx.db, call.model, "remove")
-            applications.remove_application(tx, call.model, name)
+            remove(tx, call.model, name)
 
         await call.services.store.write(write)
         return {"info": {}}
 
-    return await each(call.items("applications") or call.items("entities"), one)
+    return await each(call.items(f"{kind}s") or call.items("entities"), one)
 
 
 def _count(params: dict[str, Any]) -> int:

@@ -21,11 +21,11 @@ def filled(tree: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in tree.items() if value or value == 0}
 
 
-def common(wire: Wire, controller: str, times: TimeForm, now: datetime) -> dict[str, Any]:
-    """What both commands show of a model.
+def of_model(wire: Wire, controller: str, times: TimeForm, now: datetime) -> dict[str, Any]:
+    """What both commands show of a model, with its keys in the order of the specification.
 
     Args:
-        wire: A model's information or summary, as the controller gives it.
+        wire: A model's information, or its summary, which knows nothing of users and machines.
         controller: The controller's name, which only the client knows.
         times: How times are shown.
         now: For "5 minutes ago".
@@ -44,7 +44,6 @@ def common(wire: Wire, controller: str, times: TimeForm, now: datetime) -> dict[
             "owner": owner,
             "cloud": str(wire.get("cloud-tag", "")).removeprefix("cloud-"),
             "region": wire.get("cloud-region"),
-            "credential": _credential(wire),
             "type": wire.get("provider-type"),
             "life": wire.get("life") or "alive",
             "status": filled(
@@ -54,15 +53,17 @@ def common(wire: Wire, controller: str, times: TimeForm, now: datetime) -> dict[
                     "since": (times.since(since) if times.iso else ago(since, now)) if since else None,
                 }
             ),
+            "users": _users(wire, now),
+            "machines": _machines(wire),
             "sla": (wire.get("sla") or {}).get("level"),
             "agent-version": wire.get("agent-version"),
+            "credential": _credential(wire),
         }
     )
 
 
-def detailed(wire: Wire, controller: str, times: TimeForm, now: datetime) -> dict[str, Any]:
-    """What ``show-model`` shows."""
-    users = {
+def _users(wire: Wire, now: datetime) -> dict[str, Any]:
+    return {
         user["user"].removesuffix("@local"): filled(
             {
                 "display-name": user.get("display-name"),
@@ -72,7 +73,10 @@ def detailed(wire: Wire, controller: str, times: TimeForm, now: datetime) -> dic
         )
         for user in wire.get("users") or ()
     }
-    machines = {
+
+
+def _machines(wire: Wire) -> dict[str, Any]:
+    return {
         machine["id"]: filled(
             {
                 "cores": (machine.get("hardware") or {}).get("cores") or 0,
@@ -82,7 +86,6 @@ def detailed(wire: Wire, controller: str, times: TimeForm, now: datetime) -> dic
         )
         for machine in wire.get("machines") or ()
     }
-    return common(wire, controller, times, now) | filled({"users": users, "machines": machines})
 
 
 def _credential(wire: Wire) -> dict[str, Any] | None:

@@ -7,8 +7,14 @@ from typing import Any
 from jujulab.cli import output
 from jujulab.cli.context import talk
 from jujulab.cli.framework import juju_command
-from jujulab.cli.options import model_option
+from jujulab.cli.options import format_option, model_option
 from jujulab_core.errors import JujulabError
+
+# Not the certificate; and the key of a lab's CA is in no backup.
+_KEYS = (
+    *("id", "filename", "checksum", "checksum-format", "size", "stored", "started", "finished", "notes"),
+    *("model", "machine", "hostname", "version", "series"),
+)
 
 
 @juju_command(
@@ -20,7 +26,8 @@ from jujulab_core.errors import JujulabError
     aliases=["list-backups"],
 )
 @model_option
-def command(model: str | None) -> None:
+@format_option()
+def command(model: str | None, output_format: str) -> None:
     """List the backups that are kept on the controller.
 
     The controller model must be in focus.
@@ -35,12 +42,16 @@ def command(model: str | None) -> None:
                 "controllers from 3.0 on do not list backups", next_step="download each one when it is made"
             )
         found = session.model_client().call("Backups", "List", version=version)["list"]
-    if not found:
+    if not found and output_format == "tabular":
         output.info("No backups to display.")
-    elif talk().verbose:
-        output.data("\n\n".join(described(metadata) for metadata in found))
-    else:
-        output.data("\n".join(metadata["id"] for metadata in found))
+    trees = [{key: metadata[key] for key in _KEYS} for metadata in found]
+    output.emit(trees, output_format, lambda: _text(found))
+
+
+def _text(found: list[dict[str, Any]]) -> str:
+    if talk().verbose:
+        return "\n\n".join(described(metadata) for metadata in found)
+    return "\n".join(metadata["id"] for metadata in found)
 
 
 def described(metadata: dict[str, Any]) -> str:

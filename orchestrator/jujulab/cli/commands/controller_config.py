@@ -53,7 +53,8 @@ def _show(config: dict[str, Any], key: str | None, controller: str, output_forma
     from jujulab.cli.table import render
 
     if key is None:
-        rows = [(name, _text(value).strip().split("\n")[0]) for name, value in sorted(config.items())]
+        config = dict(sorted(config.items()))
+        rows = [(name, _text(value).strip().split("\n")[0]) for name, value in config.items()]
         output.emit(config, output_format, lambda: render(("Attribute", "Value"), rows))
         return
     if key not in config:

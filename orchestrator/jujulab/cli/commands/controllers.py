@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -48,7 +49,9 @@ def command(refresh: bool, output_format: str) -> None:
         raise JujulabError("No controllers registered.", next_step="make a lab with `jujulab up`")
     if not refresh and output_format == "tabular":
         output.info("Use --refresh option with this command to see the latest information.\n")
-    data: dict[str, Any] = {"controllers": {name: _tree(store, entry) for name, entry in known.items()}}
+    # Juju's YAML has its keys in small letters everywhere, its JSON not here.
+    spell = str if output_format == "json" else str.lower
+    data: dict[str, Any] = {"controllers": {name: _tree(store, entry, spell) for name, entry in known.items()}}
     data["current-controller"] = store.current_controller or ""
     output.emit(data, output_format, lambda: _table(data, str(client_version(store))))
 
@@ -65,14 +68,13 @@ def refresh_controller(session: Session) -> None:
     session.refresh_models()
     session.store.update_controller(
         session.controller.name,
-        model_count=len(wires),
         machine_count=sum(counts(wire).get("machines", 0) for wire in wires),
         controller_machines=sum(own) or 1,
         active_controller_machines=sum(own) or 1,
     )
 
 
-def _tree(store: Store, entry: Controller) -> dict[str, Any]:
+def _tree(store: Store, entry: Controller, spell: Callable[[str], str]) -> dict[str, Any]:
     account, model = store.account(entry.name), store.current_model(entry.name)
     tree = {
         "current-model": model.rpartition("/")[2] if model else "",
@@ -85,14 +87,14 @@ def _tree(store: Store, entry: Controller) -> dict[str, Any]:
         "cloud": entry.cloud,
         "region": entry.region,
         "agent-version": entry.agent_version,
-        "model-count": entry.model_count,
+        "model-count": len(store.models(entry.name)),
         "machine-count": entry.machine_count,
         "controller-machines": {
-            "Active": entry.active_controller_machines,
-            "Total": entry.controller_machines,
+            spell("Active"): entry.active_controller_machines,
+            spell("Total"): entry.controller_machines,
         },
     }
-    return {key: value for key, value in tree.items() if value != ""}
+    return {key: value for key, value in tree.items() if value}
 
 
 def _table(data: dict[str, Any], client: str) -> str:
@@ -101,7 +103,7 @@ def _table(data: dict[str, Any], client: str) -> str:
 
     rows: list[list[Cell]] = []
     for name, entry in data["controllers"].items():
-        total, active = entry["controller-machines"]["Total"], entry["controller-machines"]["Active"]
+        total, active = entry["controller-machines"]["total"], entry["controller-machines"]["active"]
         behind = Number.parse(client) > Number.parse(entry["agent-version"])
         rows.append(
             [
@@ -110,8 +112,8 @@ def _table(data: dict[str, Any], client: str) -> str:
                 entry.get("user", "-"),
                 entry.get("access", "-"),
                 f"{entry['cloud']}/{entry['region']}",
-                str(entry["model-count"] or "-"),
-                str(entry["machine-count"] or "-"),
+                str(entry.get("model-count", "-")),
+                str(entry.get("machine-count", "-")),
                 "none" if total < 2 else str(total) if active == total else f"{active}/{total}",
                 (entry["agent-version"], "yellow" if behind else ""),
             ]

@@ -13,6 +13,14 @@ from jujulab.cli.options import format_option, model_option
 if TYPE_CHECKING:
     from jujulab.session import Session
 
+_TITLES = {"command-set": "Disabled commands", "message": "Message"}
+_TITLES_OF_ALL = {
+    "name": "Name",
+    "model-uuid": "Model UUID",
+    "owner": "Owner",
+    "disabled-commands": "Disabled commands",
+}
+
 
 @juju_command(
     examples=[("Of the current model:", "jujulab disabled-commands"), ("Of all:", "jujulab disabled-commands --all")],
@@ -32,10 +40,13 @@ def command(model: str | None, output_format: str, show_all: bool) -> None:
     if not rows and output_format == "tabular":
         output.info("No commands are currently disabled.")
         return
-    titles = {"name": "Name", "model-uuid": "Model UUID", "owner": "Owner"} if show_all else {}
-    titles |= {"command-set": "Disabled commands", "message": "Message"}
-    cells = [[str(row.get(key, "")) for key in titles] for row in rows]
+    titles = _TITLES_OF_ALL if show_all else _TITLES
+    cells = [[_text(row.get(key, "")) for key in titles] for row in rows]
     output.emit(rows, output_format, lambda: render(list(titles.values()), cells))
+
+
+def _text(value: str | list[str]) -> str:
+    return value if isinstance(value, str) else ", ".join(value)
 
 
 def _of_model(session: Session) -> list[dict[str, Any]]:
@@ -57,9 +68,9 @@ def _of_all(session: Session) -> list[dict[str, Any]]:
     return [
         {
             "name": entry["name"],
-            "model-uuid": entry["model-uuid"] if "model-uuid" in entry else entry["uuid"],
+            "model-uuid": entry["model-uuid"],
             "owner": entry["owner-tag"].removeprefix("user-"),
-            "command-set": ", ".join(SETS[block] for block in entry["blocks"]),
+            "disabled-commands": [SETS[block] for block in entry["blocks"]],
         }
         for entry in answer.get("models") or ()
     ]

@@ -93,13 +93,16 @@ def _show(known: dict[str, Any], key: str | None, model: str, output_format: str
     if key is not None and key not in known:
         raise JujulabError(f'key "{key}" not found in "{model}" model.')
     names = [key] if key is not None else sorted(known)
-    tree = {name: {"Value": known[name].get("value"), "Source": known[name].get("source", "model")} for name in names}
+    tree = {name: {"value": known[name].get("value"), "source": known[name].get("source", "model")} for name in names}
+    # Juju's YAML has its keys in small letters, its JSON not.
+    shown = {name: {word.title(): text for word, text in entry.items()} for name, entry in tree.items()}
+    data = shown if output_format == "json" else tree
     if key is not None:
-        output.emit(tree, output_format, lambda: _text(tree[key]["Value"]))
+        output.emit(data, output_format, lambda: _text(tree[key]["value"]))
         return
     # A table has one line a key; a certificate would make it unreadable.
-    rows = [(name, entry["Source"], _text(entry["Value"]).split("\n")[0]) for name, entry in tree.items()]
-    output.emit(tree, output_format, lambda: render(("Attribute", "From", "Value"), rows))
+    rows = [(name, entry["source"], _text(entry["value"]).split("\n")[0]) for name, entry in tree.items()]
+    output.emit(data, output_format, lambda: render(("Attribute", "From", "Value"), rows))
 
 
 def _text(value: Any) -> str:

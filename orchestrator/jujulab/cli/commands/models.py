@@ -43,7 +43,7 @@ def command(
 
     The current model has a star. The models of others are shown as OWNER/NAME.
     """
-    from jujulab.cli.modeltree import common, counts
+    from jujulab.cli.modeltree import counts, of_model
     from jujulab.session import connect_controller
     from jujulab.status.times import TimeForm, ago
     from jujulab_core.rpc.results import check
@@ -54,10 +54,10 @@ def command(
         answer = session.client.call("ModelManager", "ListModelSummaries", params)
         session.refresh_models()
         current = session.store.current_model(session.controller.name)
-    trees, rows = [], []
+    trees, rows, units = [], [], False
     wires = [check(result)["result"] for result in answer.get("results") or ()]
     for wire in sorted(wires, key=lambda wire: str(wire["name"])):
-        tree = common(wire, session.controller.name, times, now)
+        tree = of_model(wire, session.controller.name, times, now)
         number = counts(wire)
         last = wire.get("last-connection") or wire.get("user-last-connection")
         access = wire.get("user-access", "")
@@ -75,16 +75,21 @@ def command(
             access or "-",
             shown,
         ]
+        units = units or bool(number.get("units"))
         rows.append(row)
     data: dict[str, Any] = {"models": trees}
     if current:
         data["current-model"] = session.display_name(current)
-    output.emit(data, output_format, lambda: _table(session.controller.name, rows, uuid))
+    output.emit(data, output_format, lambda: _table(session.controller.name, rows, uuid, units))
 
 
-def _table(controller: str, rows: list[list[Cell]], uuid: bool) -> str:
+def _table(controller: str, rows: list[list[Cell]], uuid: bool, units: bool) -> str:
     from jujulab.cli.table import render
 
     header = ["Model", *(["UUID"] if uuid else []), "Cloud/Region", "Type", "Status", "Machines", "Cores", "Units"]
     header += ["Access", "Last connection"]
+    if not units:
+        # Juju has this column where there is something in it.
+        at = header.index("Units")
+        header, rows = header[:at] + header[at + 1 :], [row[:at] + row[at + 1 :] for row in rows]
     return f"Controller: {controller}\n\n" + render(header, rows, right=("Machines", "Cores", "Units"))

@@ -24,7 +24,7 @@ from jujulab.cli.options import format_option, model_option, utc_option
 @utc_option
 def command(names: tuple[str, ...], model: str | None, output_format: str, utc: bool) -> None:
     """Show all about models: owner, users, machines, version, status."""
-    from jujulab.cli.modeltree import detailed
+    from jujulab.cli.modeltree import of_model
     from jujulab.session import connect_model
     from jujulab.status.times import TimeForm
     from jujulab_core.rpc.results import check
@@ -36,5 +36,5 @@ def command(names: tuple[str, ...], model: str | None, output_format: str, utc: 
             entities = {"entities": [{"tag": wanted.tag}]}
             result = check(session.client.call("ModelManager", "ModelInfo", entities)["results"][0])
             shown = session.display_name(wanted.full_name)
-        tree[shown] = detailed(result["result"], session.controller.name, TimeForm.choose(utc), datetime.now(UTC))
+        tree[shown] = of_model(result["result"], session.controller.name, TimeForm.choose(utc), datetime.now(UTC))
     output.emit(tree, output_format)
