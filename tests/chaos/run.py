@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from unittest.mock import patch
 
 from jujulab.faults import registry
 from jujulab.history import event
@@ -85,7 +86,6 @@ class Outcome:
 @contextlib.contextmanager
 def lab_of(plan: Plan, data: Path, *, keep: bool) -> Iterator[Store]:
     """A lab for the time of the block, with a client store of its own."""
-    environment = {**os.environ, "JUJULAB_DATA": str(data)}
     data.mkdir(parents=True, exist_ok=True)
     file = data / f"{plan.lab}.yaml"
     document = {
@@ -101,13 +101,15 @@ def lab_of(plan: Plan, data: Path, *, keep: bool) -> Iterator[Store]:
         },
     }
     file.write_text(json.dumps(document))
-    try:
-        subprocess.run([PROGRAM, "up", str(file)], check=True, env=environment)
-        yield Store(data)
-    finally:
-        if not keep:
-            subprocess.run([PROGRAM, "down", plan.lab, "-y"], check=True, env=environment)
-            file.unlink()
+    # Faults find their targets by the store, too.
+    with patch.dict(os.environ, JUJULAB_DATA=str(data)):
+        try:
+            subprocess.run([PROGRAM, "up", str(file)], check=True)
+            yield Store(data)
+        finally:
+            if not keep:
+                subprocess.run([PROGRAM, "down", plan.lab, "-y"], check=True)
+                file.unlink()
 
 
 def run(plan: Plan, store: Store, kept_at: Path, report: Callable[[str], None]) -> Outcome:

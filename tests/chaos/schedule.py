@@ -35,6 +35,8 @@ FIT = {
     "stale-index": "",
     "unsigned-index": "",
 }
+# Where a kind does nothing without.
+OPTIONS = {"slow-network": {"rate": "256kbit"}}
 # What Docker and signals do at once; nothing is to be mended afterwards.
 KILL = "kill"
 RESTART = "restart"

@@ -19,7 +19,7 @@ from jujulab.lab import names
 from jujulab.lab.engine import Engine, docker_errors
 from jujulab_core.errors import JujulabError
 from jujulab_core.waiting import Deadline, wait_for
-from tests.chaos.schedule import KILL, RESTART, Stroke
+from tests.chaos.schedule import KILL, OPTIONS, RESTART, Stroke
 
 # The services of each role that a kill hits; a machine's are its agents, all at once.
 _CONTROLLER_SERVICE = "jujud-controller"
@@ -93,7 +93,10 @@ class Storm:
                     self._restart(stroke.target)
                 else:
                     target = (self._named(stroke.target),) if stroke.target else ()
-                    self._records[number] = making.inject(self._scene, stroke.kind, target, {})
+                    # The controller's name is the lab's.
+                    self._records[number] = making.inject(
+                        self._scene, self._scene.lab, stroke.kind, target, OPTIONS.get(stroke.kind, {})
+                    )
         except (JujulabError, APIError) as error:
             self.failures[f"{stroke.kind}: {error}"] += 1
             return False

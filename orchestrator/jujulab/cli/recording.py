@@ -13,6 +13,7 @@ from click.exceptions import Exit
 # Commands that change a lab that is there. `up` begins one, and `down` removes its history with it.
 COMMANDS = frozenset(
     {
+        "abort-upgrade",
         "add-machine",
         "add-model",
         "add-unit",
@@ -21,12 +22,15 @@ COMMANDS = frozenset(
         "destroy-model",
         "fault",
         "heal",
+        "pause-upgrade",
         "publish",
         "remove-machine",
         "remove-unit",
         "resolved",
         "restore-backup",
+        "resume-upgrade",
         "retry-provisioning",
+        "retry-upgrade",
         "start",
         "stop",
         "sync-agent-binaries",
