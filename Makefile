@@ -48,7 +48,7 @@ e2e: $(READY) ## Run the end-to-end tests on real containers
 
 .PHONY: help
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "%-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "%-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: lint
 lint: $(READY) ## Check style, types and the walls between the packages
@@ -67,6 +67,10 @@ lock: ## Choose the dependencies anew: constraints.txt, and those of the clients
 .PHONY: process
 process: $(READY) ## Run the tests that drive real agent and controller processes on the loopback
 	@$(BIN)/pytest tests/process
+
+.PHONY: schedules
+schedules: $(READY) ## Try a hundred thousand simulated upgrades, with faults and people at any moment (COUNT, FIRST)
+	@$(BIN)/python -m tests.support.schedules $(or $(COUNT),100000) $(or $(FIRST),0)
 
 .PHONY: setup
 setup: $(READY) ## Set up all that a lab needs: environment, Docker engine, images

@@ -28,9 +28,10 @@ def run_machine(host: Host, machine_id: str) -> None:
     status = Status("Machiner", "SetStatus", host.tag)
 
     def introduce(client: Client) -> None:
+        # The status first: whoever sees the new version must not take the old process's last word for the new one's.
+        status.report(client)
         tools = {"tag": host.tag, "tools": {"version": str(host.binary)}}
         only_result(client.call("Upgrader", "SetTools", {"agent-tools": [tools]}))
-        status.report(client)
         addresses = machine_addresses(client.local_address)
         change = {"tag": host.tag, "addresses": addresses}
         only_result(client.call("Machiner", "SetMachineAddresses", {"machine-addresses": [change]}))

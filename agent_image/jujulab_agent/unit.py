@@ -27,10 +27,11 @@ def run_unit(host: Host, unit_name: str) -> None:
     unit_status = Status("Uniter", "SetUnitStatus", host.tag)
 
     def introduce(client: Client) -> None:
-        tools = {"tag": host.tag, "tools": {"version": str(host.binary)}}
-        only_result(client.call("Upgrader", "SetTools", {"agent-tools": [tools]}))
+        # The status before the version, for the same reason as with machines.
         agent_status.report(client)
         unit_status.report(client)
+        tools = {"tag": host.tag, "tools": {"version": str(host.binary)}}
+        only_result(client.call("Upgrader", "SetTools", {"agent-tools": [tools]}))
 
     session = Session(host, conf, introduce)
     steps = UpgradeSteps(host, conf, agent_status, session, f"unit {unit_name}", upgraded)

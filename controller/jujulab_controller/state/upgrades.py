@@ -277,11 +277,19 @@ def record(tx: Tx, upgrade_id: int, changes: Iterable[dict[str, Any]], status: s
     if upgrade.status not in ("running", "failed"):
         _none_starts(tx, upgrade, wanted)
     set_phases(tx, upgrade, wanted, by, {str(row.get("tag")): row.get("deadline") or None for row in rows})
-    if status in _BY_ORCHESTRATOR.get(upgrade.status, ()):
+    if status in _BY_ORCHESTRATOR.get(upgrade.status, ()) and (status == "paused" or _is_over(tx, upgrade)):
         # That it was aborted, and by whom, is said already.
         set_status(tx, upgrade, status, reason or (upgrade.reason if status == "aborted" else ""), by)
         if status == "failed":
             _quarantine_rolled_back(tx, upgrade, by)
+
+
+def _is_over(tx: Tx, upgrade: Row[Any]) -> bool:
+    """Whether every agent has come to its end: a retry or a roll-back may have come after the orchestrator's look."""
+    present = agents.of_model(tx.db, upgrade.model_uuid)
+    rows = [row for row in agents_of(tx.db, upgrade.id) if row.tag in present]
+    to_go_back = upgrade.roll_back and any(row.phase == "done" and row.logins_before for row in rows)
+    return not to_go_back and all(row.phase in ENDED for row in rows)
 
 
 def _none_starts(tx: Tx, upgrade: Row[Any], changes: Iterable[Phase]) -> None:

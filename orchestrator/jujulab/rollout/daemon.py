@@ -21,7 +21,7 @@ from jujulab.rollout import gate, model, phases, rules
 from jujulab.rollout.acts import Act, Busy, Decision, Limits, Result
 from jujulab.rollout.hands import FencedError, Hands
 from jujulab.rollout.model import Machine, Upgrade
-from jujulab_core.errors import ConnectionLost, DeadlineError, JujulabError, RpcError
+from jujulab_core.errors import ConnectionLost, JujulabError, RpcError
 from jujulab_core.rpc import Client, Reply, connect
 
 log = logging.getLogger("jujulab.orchestrator")
@@ -170,11 +170,14 @@ class Orchestrator:
             return
         try:
             self._take_in(client, finished, token)
-        except (ConnectionLost, DeadlineError):
+        except JujulabError:
             # Recorded or not, nobody knows: the next connection reads what the record says and tries again.
             for event in finished:
                 self._events.put(event)
             raise
+        fenced = next((event.fenced for event in finished if event.result is None), None)
+        if fenced is not None:
+            raise JujulabError(f"this orchestrator was replaced: {fenced}")
 
     def _work(self, client: Client, token: int) -> float:
         """Looks at every upgrade, decides, records and begins to act; returns when to look again."""
@@ -238,27 +241,27 @@ class Orchestrator:
     def _take_in(self, client: Client, finished: list[_Finished], token: int) -> None:
         """Records how acts ended; those that failed and are tried again keep their machine waiting for a while."""
         now = time.time()
-        fenced = next((event.fenced for event in finished if event.result is None), None)
-        upgrades = {
-            wire["id"]: model.from_wire(wire) for wire in client.call("LabOrchestrator", "ActiveUpgrades")["upgrades"]
-        }
+        # Without the lease it is another's to look at what has become of the machines.
+        wires = client.call("LabOrchestrator", "ActiveUpgrades")["upgrades"] if token else []
+        upgrades = {wire["id"]: model.from_wire(wire) for wire in wires}
         decisions: dict[int, Decision] = {}
+        # Taken over only once it is recorded: until then the acts count as under way, so that none is begun again.
+        busy = dict(self._busy)
         for event in finished:
             key = (event.upgrade, event.machine)
-            self._busy.pop(key, None)
+            busy.pop(key, None)
             upgrade = upgrades.get(event.upgrade)
             if upgrade is None or event.result is None:
                 continue
             if not event.result.ok:
                 log.info("upgrade %d: machine %s: %s", event.upgrade, event.machine, event.result.reason)
             if not event.result.ok or event.result.act is Act.LOOK:
-                self._busy[key] = Busy(event.result.act, now + self._settings.limits.retry)
+                busy[key] = Busy(event.result.act, now + self._settings.limits.retry)
             more = rules.after(upgrade, event.machine, event.result, now, self._settings.limits)
             decisions[upgrade.id] = rules.both(decisions.get(upgrade.id, Decision()), more)
         for number, decision in decisions.items():
             self._record(client, token, upgrades[number], decision)
-        if fenced is not None:
-            raise JujulabError(f"this orchestrator was replaced: {fenced}")
+        self._busy = busy
 
     def _record(self, client: Client, token: int, upgrade: Upgrade, decision: Decision) -> None:
         if not decision.changes and not decision.status:

@@ -26,9 +26,14 @@ def run_steps(agents: tuple[Agent, ...], version: str) -> bool:
     return all(_is_new(agent, version) for agent in agents)
 
 
-def gave_up(machine: Machine) -> str:
-    """What an agent says that has given up on its upgrade steps (the Juju upgrade specification, section G.3)."""
-    return next((f"{agent.tag}: {agent.message}" for agent in machine.agents if "(giving up)" in agent.message), "")
+def gave_up(machine: Machine, version: str) -> str:
+    """What an agent says that has given up on its upgrade steps (the Juju upgrade specification, section G.3).
+
+    Only of this version: until an agent has logged in again, its last word is that of the process before.
+    """
+    words = f"upgrade to {version} failed (giving up)"
+    said = (agent for agent in machine.agents if agent.message.startswith(words) and _is_new(agent, version))
+    return next((f"{agent.tag}: {agent.message}" for agent in said), "")
 
 
 def why_late(agent: Agent, version: str) -> str:

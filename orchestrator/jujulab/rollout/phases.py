@@ -127,8 +127,15 @@ def _transitions() -> tuple[Transition, ...]:
         (pending, staged, "the binary is there"),
         (staging, staged, "the binary is there"),
         *((phase, swapping, "its wave's turn") for phase in (pending, staging, staged)),
-        *((phase, done, "it runs the new version already") for phase in (pending, staging)),
-        *((phase, failed, "no binary in time") for phase in (pending, staging)),
+        *((phase, verifying, "it runs the new version already") for phase in (pending, staging, staged)),
+        *(
+            (phase, done, "it runs the new version already, nothing else is asked")
+            for phase in (pending, staging, staged)
+        ),
+        *(
+            (phase, failed, "no binary in time; or no other try, after stop rule or abort")
+            for phase in (pending, staging, staged)
+        ),
         *((phase, Phase.SKIPPED, "stop rule or abort") for phase in (pending, staging, staged)),
         (swapping, swapping, "a try failed"),
         (swapping, staging, "the machine has lost the binary"),
@@ -141,14 +148,13 @@ def _transitions() -> tuple[Transition, ...]:
         (verifying, done, "healthy, checks good, or accepted by a human"),
         *((phase, failed, "bad, or too late") for phase in (swapping, restarting, verifying)),
         *((phase, back, "bad, or too late, or abort with rollback") for phase in (swapping, restarting, verifying)),
-        *((phase, back, "abort with rollback") for phase in (done, failed)),
+        *((phase, back, "abort with rollback") for phase in (done, failed, pending, staging, staged)),
         (back, back, "a try failed"),
         (back, returning, "links put back, agents restarted"),
         (returning, returning, "upgrade steps take long, or it cannot be reached"),
         (returning, Phase.ROLLED_BACK, "all its agents report the old version"),
         *((phase, Phase.STRANDED, "it could not be put back") for phase in (back, returning)),
         (failed, pending, "its agent is back, or retry"),
-        (failed, done, "its agents are back, on the new version"),
         *((phase, pending, "retry") for phase in (Phase.ROLLED_BACK, Phase.STRANDED, Phase.SKIPPED)),
     ]
     return tuple(Transition(*row) for row in table)

@@ -101,7 +101,7 @@ def apply(upgrade: Upgrade, changes: Sequence[Change], now: float) -> Upgrade:
 
 # An act whose machine has gone on in the meantime changes nothing any more.
 _PHASES_OF = {
-    Act.STAGE: WAITING,
+    Act.STAGE: {Phase.PENDING, Phase.STAGING},
     Act.SWAP: {Phase.SWAPPING},
     Act.LOOK: {Phase.RESTARTING, Phase.RETURNING},
     Act.CHECK: {Phase.VERIFYING},
@@ -124,11 +124,13 @@ class _Case:
     def next(self) -> _Next:
         """What it needs."""
         phase, aborting = self.machine.phase, self.upgrade.status == "aborting"
-        if phase in WAITING and (aborting or self.stopped):
-            why = "the upgrade was aborted" if aborting else "the stop rule tripped"
-            return _Next(self._to(Phase.SKIPPED, f"{why} before its turn"))
         if aborting and self.upgrade.roll_back and self._must_go_back():
             return _Next() if self._under_way else _Next(self._back("the upgrade is rolled back"))
+        if phase in WAITING and (aborting or self.stopped):
+            why = "the upgrade was aborted" if aborting else "the stop rule tripped"
+            # What was exchanged once and is to be tried again has not been left as it was.
+            end = Phase.FAILED if self.machine.touched else Phase.SKIPPED
+            return _Next(self._to(end, f"{why} before its turn"))
         if phase in WAITING:
             return self._waiting()
         if phase is Phase.SWAPPING:
@@ -178,15 +180,15 @@ class _Case:
         change = self._to(Phase.VERIFYING, f"{CANNOT_TELL}{opinion.why}")
         if self.upgrade.status == "paused":
             return Decision((change,))
-        name = self.machine.id
-        reason = (
-            f"cannot tell whether machine {name} is good: {opinion.why}; resume-upgrade asks again, "
-            f"resume-upgrade --accept {name} takes it as good, abort-upgrade --rollback goes back"
-        )
+        # The commands that go on from here are what the command line says of a paused upgrade.
+        reason = f"cannot tell whether machine {self.machine.id} is good: {opinion.why}"
         return Decision((change,), status="paused", reason=reason)
 
     def _waiting(self) -> _Next:
         machine, upgrade, limits = self.machine, self.upgrade, self.limits
+        if not gate.late(machine, upgrade.new):
+            # It runs the new version already, as after the restore of an older state: such agents stage nothing.
+            return _Next(self._arrived(self.now + limits.restart) if self.admitted else None)
         gone = machine.phase is Phase.STAGING and machine.reason.startswith(_INCOMPLETE)
         reported = machine.stage_state == "staged" and machine.staged == upgrade.new and not gone
         if machine.phase is Phase.STAGED or reported:
@@ -195,9 +197,6 @@ class _Case:
                 deadline = self.now + limits.swap
                 return _Next(self._to(Phase.SWAPPING, deadline=deadline), Act.SWAP, deadline)
             return _Next(None if machine.phase is Phase.STAGED else self._to(Phase.STAGED))
-        if not gate.late(machine, upgrade.new):
-            # It runs the new version already, as after the restore of an older state: such agents stage nothing.
-            return _Next(self._to(Phase.DONE) if self.admitted else None)
         deadline = machine.deadline or machine.since + limits.stage
         if self.now >= deadline and not self._under_way:
             return _Next(self._to(Phase.FAILED, self._why_unstaged()))
@@ -240,7 +239,7 @@ class _Case:
         """`restarting` and `returning`: every agent must say by itself that it is the version it should be."""
         machine, going_back = self.machine, self.machine.phase is Phase.RETURNING
         version = machine.old if going_back else self.upgrade.new
-        if said := gate.gave_up(machine):
+        if said := gate.gave_up(machine, version):
             return _Next(self._missed(said))
         late = gate.late(machine, version)
         deadline = machine.deadline or machine.since + self.limits.restart
@@ -270,7 +269,7 @@ class _Case:
                 return _Next(self._to(Phase.DONE))
             deadline = self.now + self.limits.restart + self._gate_seconds
             return _Next(self._to(Phase.VERIFYING, deadline=deadline), wake=self.now)
-        if said := gate.gave_up(machine):
+        if said := gate.gave_up(machine, self.upgrade.new):
             return _Next(self._missed(said))
         late = gate.late(machine, self.upgrade.new)
         if late:
@@ -294,8 +293,6 @@ class _Case:
             return _Next(self._to(Phase.PENDING, deadline=self.now + self.limits.stage) if there else None)
         if not machine.reason.startswith(_AWAY) or not machine.agents[0].connected:
             return _Next()
-        if machine.agents[0].version == self.upgrade.new:
-            return _Next(self._to(Phase.RESTARTING, deadline=self.now + self.limits.restart))
         return _Next(self._to(Phase.PENDING, deadline=self.now + self.limits.stage))
 
     def _act(self, act: Act, deadline: float, not_before: float, change: Change | None = None) -> _Next:
@@ -321,7 +318,8 @@ class _Case:
     def _must_go_back(self) -> bool:
         phase = self.machine.phase
         under_way = phase in (Phase.SWAPPING, Phase.RESTARTING, Phase.VERIFYING)
-        return under_way or (phase in (Phase.DONE, Phase.FAILED) and self.machine.touched)
+        ended_or_waiting = phase in WAITING or phase in (Phase.DONE, Phase.FAILED)
+        return under_way or (ended_or_waiting and self.machine.touched)
 
     def _because(self, reason: str) -> str:
         """The reason why it goes back stays, whatever else is to be said."""
