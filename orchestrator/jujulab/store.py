@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from jujulab import client_key
 from jujulab_core.errors import JujulabError, UsageError
 
 CLOUD_TYPE = "docker"
@@ -130,6 +131,8 @@ class Store:
             files["controllers.yaml"]["current-controller"] = name
             files["accounts.yaml"].setdefault("controllers", {})[name] = account
             files["models.yaml"].setdefault("controllers", {}).setdefault(name, {"models": {}})
+            self._make(self.root / "ssh")
+            client_key.ensure(self.root / "ssh")
         self._write(self.root / "cookies" / f"{name}.json", "[]")
 
     def update_controller(self, name: str, **changes: Any) -> None:
@@ -321,7 +324,6 @@ class Store:
     def _make(self, directory: Path) -> None:
         if not self.root.is_dir():
             self.root.mkdir(parents=True, mode=0o700, exist_ok=True)
-            (self.root / "ssh").mkdir(mode=0o700, exist_ok=True)
         for path in reversed((directory, *directory.parents)):
             if path.is_relative_to(self.root):
                 path.mkdir(mode=0o700, exist_ok=True)

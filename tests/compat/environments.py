@@ -23,7 +23,7 @@ from tests.compat.table import FAILED, Row, Table
 ROOT = Path(__file__).parents[2]
 HERE = Path(__file__).parent
 SCRIPTS = HERE / "scripts"
-SECONDS = 300
+SECONDS = 900
 
 
 @dataclass(frozen=True)

@@ -65,8 +65,12 @@ class World:
         self._clients: dict[tuple[str, str], Client | None] = {}
         with controller.admin() as admin:
             self._make(admin)
+            if self.version >= Number(3, 0, 0):
+                upgrade = {"model-tag": f"model-{self.model}", "target-version": controller.version}
+                assert "error" not in admin.call("ModelUpgrader", "UpgradeModel", upgrade)
         with controller.admin(self.model) as client:
-            client.call("Client", "SetModelAgentVersion", {"version": controller.version, "force": True})
+            if self.version < Number(3, 0, 0):
+                client.call("Client", "SetModelAgentVersion", {"version": controller.version, "force": True})
             client.call("Block", "SwitchBlockOn", {"type": "BlockDestroy", "message": "blocked by the test"})
         for role in ROLES:
             for kind in KINDS:
@@ -103,7 +107,7 @@ class World:
         added = [{"username": user(role), "password": password(role)} for role in USERS if role != "superuser"]
         results = admin.call("UserManager", "AddUser", {"users": [*added, {"username": "victim", "password": "x"}]})
         assert all("error" not in result for result in results["results"]), results
-        lower = "2.6.3" if self.version < Number(2, 9, 0) else "2.9.36"
+        lower = str(Number(self.version.major, self.version.minor, self.version.patch - 1))
         models = {}
         for name, owner in (("prod", "owner"), ("else", "elsewhere")):
             params = {"name": name, "owner-tag": f"user-{owner}", "cloud-tag": "cloud-docker"}
@@ -187,7 +191,10 @@ def test_every_route_has_its_row() -> None:
 
 def errors_of(answer: dict[str, Any]) -> list[tuple[str, str]]:
     """The errors within an answer: of its entries, or of its one result."""
-    found = [answer, *(entry for entry in answer.get("results") or () if isinstance(entry, dict))]
+    found = [
+        answer,
+        *(entry for entry in answer.get("results") or answer.get("models") or () if isinstance(entry, dict)),
+    ]
     return [(entry["error"]["message"], entry["error"].get("code", "")) for entry in found if entry.get("error")]
 
 

@@ -160,3 +160,11 @@ def test_users_that_cannot_be(users: str, message: str) -> None:
     with pytest.raises(UsageError) as wrong:
         labfile.parse(f"lab: x\nmodels: {{a: {{}}}}\nusers: {users}", "f")
     assert str(wrong.value) == message
+
+
+@pytest.mark.parametrize(("version", "series"), [("2.6.4", "bionic"), ("2.9.32", "focal"), ("3.6.9", "jammy")])
+def test_machines_are_of_a_release_that_their_controller_can_be_upgraded_with(version: str, series: str) -> None:
+    spec = labfile.parse(
+        f"lab: x\ncontroller: {{agent-version: {version}}}\nmodels: {{default: {{machines: 1}}}}\n", "x"
+    )
+    assert [model.series for model in spec.models] == [series]

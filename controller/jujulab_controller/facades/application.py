@@ -114,6 +114,33 @@ async def _remove(call: Call, kind: str, remove: Callable[[Tx, str, str], None])
     return await each(call.items(f"{kind}s") or call.items("entities"), one)
 
 
+@application.method("DestroyUnits", Access.WRITE, until="3.0.0")
+async def destroy_units(call: Call) -> dict[str, Any]:
+    """Removes units, or none of them: the call of clients up to 2.9."""
+    names = call.texts("unit-names")
+
+    def write(tx: Tx) -> None:
+        models.check_blocks(tx.db, call.model, "remove")
+        for name in names:
+            applications.remove_unit(tx, call.model, name)
+
+    await call.services.store.write(write)
+    return {}
+
+
+@application.method("Destroy", Access.WRITE, until="3.0.0")
+async def destroy(call: Call) -> dict[str, Any]:
+    """Removes an application with its units: the call of clients up to 2.9."""
+    name = call.text("application")
+
+    def write(tx: Tx) -> None:
+        models.check_blocks(tx.db, call.model, "remove")
+        applications.remove_application(tx, call.model, name)
+
+    await call.services.store.write(write)
+    return {}
+
+
 def _count(params: dict[str, Any]) -> int:
     count = number(params, "num-units")
     if not 0 <= count <= MAX_UNITS:

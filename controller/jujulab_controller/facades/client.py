@@ -8,7 +8,7 @@ from jujulab_controller import clock
 from jujulab_controller.auth import Access
 from jujulab_controller.errors import bad_request
 from jujulab_controller.facades.bulk import each
-from jujulab_controller.facades.machine_manager import add_machines
+from jujulab_controller.facades.machine_manager import add_machines, destroy_machines
 from jujulab_controller.facades.model_config import get_constraints, set_constraints
 from jujulab_controller.model_info import info_for
 from jujulab_controller.rpc.call import Call, number, text
@@ -22,6 +22,7 @@ client.method("GetModelConstraints", Access.READ, until="3.0.0")(get_constraints
 client.method("SetModelConstraints", Access.WRITE, until="3.0.0")(set_constraints)
 client.method("AddMachines", Access.WRITE, until="3.0.0")(add_machines)
 client.method("AddMachinesV2", Access.WRITE, until="3.0.0")(add_machines)
+client.method("DestroyMachines", Access.WRITE, until="3.0.0")(destroy_machines)
 
 # What `show-status-log --type` names, and what each of them shows.
 _HISTORY_KINDS = {

@@ -40,28 +40,42 @@ async def destroy_machine_with_params(call: Call) -> dict[str, Any]:
     async def one(tag: str) -> dict[str, Any]:
         machine_id = entity(tag, "machine")
 
-        def write(tx: Tx) -> list[str]:
-            models.check_blocks(tx.db, call.model, "remove")
-            machines.get(tx.db, call.model, machine_id)
-            if call.model == call.services.controller_model and machine_id == "0":
-                raise RpcError("machine 0 is required by the model")
-            units = [unit.name for unit in applications.units_of_machine(tx.db, call.model, machine_id)]
-            if units and not force:
-                names = ", ".join(f'"{name}"' for name in units)
-                raise RpcError(
-                    f"machine {machine_id} has unit{'s' if len(units) > 1 else ''} {names} assigned",
-                    "machine has assigned units",
-                )
-            for name in units:
-                if applications.find_unit(tx.db, call.model, name) is not None:
-                    applications.remove_unit(tx, call.model, name)
-            machines.remove(tx, call.model, machine_id)
-            return units
-
-        units = await call.services.store.write(write)
+        units = await call.services.store.write(lambda tx: _remove(tx, call, machine_id, force=force))
         return {"info": {"destroyed-units": [{"tag": unit_tag(name)} for name in units]}}
 
     return await each(call.texts("machine-tags"), one)
+
+
+async def destroy_machines(call: Call) -> dict[str, Any]:
+    """Removes machines, or none of them: the call of clients up to 2.9."""
+    names, force = call.texts("machine-names"), call.flag("force")
+
+    def write(tx: Tx) -> None:
+        for name in names:
+            _remove(tx, call, name, force=force)
+
+    await call.services.store.write(write)
+    return {}
+
+
+def _remove(tx: Tx, call: Call, machine_id: str, *, force: bool) -> list[str]:
+    """Removes a machine; returns the units that went with it."""
+    models.check_blocks(tx.db, call.model, "remove")
+    machines.get(tx.db, call.model, machine_id)
+    if call.model == call.services.controller_model and machine_id == "0":
+        raise RpcError("machine 0 is required by the model")
+    units = [unit.name for unit in applications.units_of_machine(tx.db, call.model, machine_id)]
+    if units and not force:
+        names = ", ".join(f'"{name}"' for name in units)
+        raise RpcError(
+            f"machine {machine_id} has unit{'s' if len(units) > 1 else ''} {names} assigned",
+            "machine has assigned units",
+        )
+    for name in units:
+        if applications.find_unit(tx.db, call.model, name) is not None:
+            applications.remove_unit(tx, call.model, name)
+    machines.remove(tx, call.model, machine_id)
+    return units
 
 
 async def _add(call: Call, item: dict[str, Any]) -> dict[str, Any]:

@@ -97,7 +97,7 @@ async def model_status(call: Call) -> dict[str, Any]:
 
         return await call.services.store.read(read)
 
-    return await each(call.tags(), one)
+    return {"models": (await each(call.tags(), one))["results"]}
 
 
 @model_manager.method("CreateModel", Access.SUPERUSER)

@@ -26,7 +26,6 @@ STREAM_NAMES = ("released", "proposed", "devel", "testing")
 MODEL_LEVELS = ("read", "write", "admin")
 CONTROLLER_LEVELS = ("login", "superuser")
 DEFAULT_VERSION = "2.6.4"
-DEFAULT_SERIES = "bionic"
 
 
 @dataclass(frozen=True)
@@ -45,8 +44,8 @@ class ModelSpec:
 
     name: str
     agent_version: Number
-    machines: int = 0
-    series: str = DEFAULT_SERIES
+    machines: int
+    series: str
     applications: tuple[ApplicationSpec, ...] = ()
 
 
@@ -112,11 +111,22 @@ class LabSpec:
         return {name: tuple(sorted(versions)) for name, versions in streams.items()}
 
 
+def default_series(controller: Number) -> str:
+    """The Ubuntu release of machines for which nobody names another: Juju's own default in that version.
+
+    Releases from 2.9.33 on refuse to leave for 3.x, and 3.x for later ones, with older machines (the Juju upgrade
+    specification, section C.5).
+    """
+    if controller.major >= 3:
+        return "jammy"
+    return "focal" if controller >= Number(2, 9, 0) else "bionic"
+
+
 def from_flags(name: str, controller: str, version: str, machines: int, units: int) -> LabSpec:
     """The lab that ``up`` makes without a file: a model ``default`` and, with units, an application ``ubuntu``."""
     number = Number.parse(version)
     applications = (ApplicationSpec("ubuntu", units),) if units else ()
-    model = ModelSpec("default", number, max(machines, 1 if units else 0), DEFAULT_SERIES, applications)
+    model = ModelSpec("default", number, max(machines, 1 if units else 0), default_series(number), applications)
     return LabSpec(check_name(name), check_name(controller or name, "controller name"), number, models=(model,))
 
 
@@ -131,7 +141,7 @@ def for_bootstrap(name: str, controller: str, version: Number, config: Mapping[s
         check_name(controller, "controller name"),
         version,
         streams={config["agent-stream"]: (version,)} if config.get("agent-stream") else {},
-        models=(ModelSpec("default", version),),
+        models=(ModelSpec("default", version, 0, default_series(version)),),
         config=check_config(config),
     )
 
@@ -260,7 +270,7 @@ class _Reader:
             if not tags.MODEL_RE.fullmatch(name):
                 raise self._wrong(value, key, "is not a valid model name: use a-z, 0-9 and '-'")
             entry = self._map(value, key, {"agent-version", "machines", "applications", "series"})
-            series = self._checked(entry.get("series"), f"{key}.series", str, DEFAULT_SERIES)
+            series = self._checked(entry.get("series"), f"{key}.series", str, default_series(version))
             machines = entry.get("machines")
             if isinstance(machines, yaml.MappingNode):
                 fields = self._map(machines, f"{key}.machines", {"count", "series"})

@@ -16,7 +16,7 @@ from jujulab import host, images
 from jujulab.lab import machines, names, provision, publish, restore, secrets
 from jujulab.lab.engine import ContainerSpec, Engine, File
 from jujulab.lab.fill import fill_model
-from jujulab.lab.labfile import DEFAULT_SERIES, LabSpec
+from jujulab.lab.labfile import LabSpec, default_series
 from jujulab.lab.ready import admin_client, wait_for_agents
 from jujulab.lab.users import ensure_user
 from jujulab.store import Store
@@ -58,6 +58,7 @@ class _Up:
         self._store = Store.default()
         # What a new controller gets; port 0 is any that is free.
         self._version, self._port = spec.agent_version, spec.api_port
+        self._series = default_series(spec.agent_version)
 
     def run(self) -> None:
         spec = self._spec
@@ -136,7 +137,7 @@ class _Up:
         public_key = json.loads(self._engine.run_in(streams, ["jujulab-publish", "init", "--url", STREAMS_URL]))
         offered = publish.offered(self._engine, spec.name)
         arch = machines.host_arch()
-        series = tuple(dict.fromkeys([DEFAULT_SERIES, *(model.series for model in spec.models)]))
+        series = tuple(dict.fromkeys([self._series, *(model.series for model in spec.models)]))
         for stream, versions in spec.published().items():
             there = {entry["binary"] for entry in offered if entry["stream"] == stream}
             missing = [
@@ -147,7 +148,7 @@ class _Up:
             if missing:
                 self._report(f"publishing {', '.join(map(str, missing))} in stream {stream}")
                 publish.publish(self._engine, spec.name, missing, stream=stream, series=series, arches=(arch,))
-        wanted = str(Binary(self._version, binary_series(self._version, DEFAULT_SERIES), arch))
+        wanted = str(Binary(self._version, binary_series(self._version, self._series), arch))
         found = next((e for e in publish.offered(self._engine, spec.name) if e["binary"] == wanted), None)
         if found is None:
             raise JujulabError(
@@ -228,7 +229,7 @@ class _Up:
             "machine-nonce": made.machine_nonce,
             "instance-id": names.instance_id(made.controller_model_uuid, "0"),
             "host-key": " ".join(made.controller_host_key.public.split()[:2]),
-            "series": DEFAULT_SERIES,
+            "series": self._series,
             "arch": machines.host_arch(),
             "agent-version": str(self._version),
             "agent-stream": "released",

@@ -32,6 +32,20 @@ def calling(call):
         _write({"call": call, "result": told.result, "facts": told.facts})
 
 
+async def expect(awaitable, kind, words):
+    """Awaits what must be refused with an error of exactly this type and these words; returns how it was."""
+    caught = None
+    try:
+        await awaitable
+    except Exception as error:
+        caught = error
+    assert caught is not None, f"not refused; expected {kind.__name__}: {words}"
+    assert type(caught) is kind, f"{type(caught).__name__} instead of {kind.__name__}: {caught}"
+    assert words in str(caught), f"{caught!s} does not say {words}"
+    code = getattr(caught, "error_code", None)
+    return f"{kind.__name__}: {caught}" + (f" ({code})" if code else "")
+
+
 def _write(told):
     sys.stdout.flush()
     sys.stdout.write("\n" + json.dumps(told) + "\n")

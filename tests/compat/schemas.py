@@ -1,0 +1,88 @@
+"""The JSON schemas that clients carry of Juju's answers, and answers held against them.
+
+python-libjuju carries, in the classes made from it, the schema of each facade version that it knows: 2.9.49.1 those
+of Juju 2, 3.5.2.1 those of 3.x up to 3.5. Later packages carry classes without schemas; a version that no package
+carries is held against the next lower one, since fields that only it has are not looked at.
+"""
+
+from __future__ import annotations
+
+import ast
+import bisect
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from jsonschema import Draft4Validator
+
+Json = dict[str, Any]
+# How the schemas write "anything": Go's empty interface.
+_ANYTHING = {"additionalProperties": True, "type": "object"}
+
+
+class Schemas:
+    """The schemas of some installed packages; where two carry the same facade version, the later one is taken."""
+
+    def __init__(self, *environments: Path) -> None:
+        self._environments = environments
+
+    @cached_property
+    def _facades(self) -> dict[str, dict[int, Json]]:
+        found: dict[str, dict[int, Json]] = {}
+        for environment in self._environments:
+            for name, version, schema in _carried(environment):
+                found.setdefault(name, {})[version] = _loosened(schema)
+        return found
+
+    def knows(self, facade: str, version: int, method: str) -> bool:
+        """Whether there is a schema to hold an answer against."""
+        return self._schema(facade, version, method) is not None
+
+    def problems(self, facade: str, version: int, method: str, answer: Json) -> list[str]:
+        """What an answer lacks, or has of a wrong type: ``results.0.result.life: 'life' is a required property``."""
+        schema = self._schema(facade, version, method)
+        if schema is None:
+            return []
+        errors = Draft4Validator(schema).iter_errors(answer)
+        return sorted(f"{'.'.join(map(str, error.absolute_path)) or 'answer'}: {error.message}" for error in errors)
+
+    def _schema(self, facade: str, version: int, method: str) -> Json | None:
+        versions = self._facades.get(facade, {})
+        known = sorted(number for number, schema in versions.items() if method in schema["properties"])
+        at = bisect.bisect_right(known, version)
+        if not at:
+            return None
+        schema = versions[known[at - 1]]
+        result = schema["properties"][method].get("properties", {}).get("Result")
+        return None if result is None else {**result, "definitions": schema["definitions"]}
+
+
+def _carried(environment: Path) -> Iterator[tuple[str, int, Json]]:
+    """Each facade's name, version and schema, read from the package's source without running it."""
+    for path in sorted(environment.glob("lib/python3*/site-packages/juju/client/_client*.py")):
+        for node in ast.parse(path.read_text()).body:
+            if not isinstance(node, ast.ClassDef):
+                continue
+            values = {
+                target.id: item.value
+                for item in node.body
+                if isinstance(item, ast.Assign)
+                for target in item.targets
+                if isinstance(target, ast.Name)
+            }
+            if "schema" in values:
+                schema = ast.literal_eval(values["schema"])
+                yield ast.literal_eval(values["name"]), ast.literal_eval(values["version"]), schema
+
+
+def _loosened(schema: Any) -> Any:
+    """The schema without what it says against further fields, and with "anything" meaning that."""
+    if isinstance(schema, list):
+        return [_loosened(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if schema == _ANYTHING:
+        return {}
+    kept = {key: value for key, value in schema.items() if key != "additionalProperties" or value is not False}
+    return {key: _loosened(value) for key, value in kept.items()}
