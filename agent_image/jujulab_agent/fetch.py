@@ -13,7 +13,6 @@ import os
 import socket
 import ssl
 import threading
-import time
 from collections.abc import Sequence
 from typing import IO, TYPE_CHECKING, Any
 
@@ -21,6 +20,7 @@ from jujulab_agent.archive import unpack
 from jujulab_agent.host import sync_directory, write_file
 from jujulab_agent.logs import LOG
 from jujulab_agent.space import check_free_space
+from jujulab_core.boundary import reach
 from jujulab_core.errors import ConnectionLost, JujulabError, VerificationError
 from jujulab_core.layout import tools_dir
 from jujulab_core.rpc.channel import dial
@@ -33,7 +33,8 @@ CONNECT_SECONDS = 10.0
 # The controller answers when it has fetched the binary from the internet itself, which may be slow.
 READ_SECONDS = 300.0
 CHUNK_BYTES = 256 * 1024
-STALE_SECONDS = 3600.0
+# What another process of this agent was at when it was killed has another name than what this one is at.
+_MINE = os.urandom(4).hex()
 _MODULE = "juju.worker.upgrader"
 
 
@@ -51,6 +52,18 @@ def is_complete(data_dir: str, binary: Binary) -> bool:
         return False
     named = isinstance(described, dict) and described.get("version") == str(binary)
     return named and os.access(f"{directory}/jujud", os.X_OK)
+
+
+def remove_leftovers(data_dir: str) -> None:
+    """Removes what a predecessor of this process was at when it was killed."""
+    tools = f"{data_dir}/tools"
+    for name in os.listdir(tools):
+        if name.startswith(("unpacking-agent-", ".download-")) and f"-{_MINE}-" not in name:
+            path = f"{tools}/{name}"
+            if os.path.isdir(path):
+                _remove(path)
+            else:
+                os.unlink(path)
 
 
 class Fetch:
@@ -97,19 +110,21 @@ class Fetch:
 
     def _try(self, binary: Binary, offer: dict[str, Any]) -> None:
         tools = f"{self._data_dir}/tools"
-        _remove_stale(tools)
         LOG.info(_MODULE, f"fetching agent binaries from {offer['url']!r}")
         with _temporary_file(tools) as tarball:
             self._download(offer, tarball)
+            reach(self._data_dir, "machine-agent/verified")
             tarball.seek(0)
-            directory = f"{tools}/unpacking-{os.urandom(4).hex()}"
+            directory = _temporary_name(tools, "unpacking-agent")
             os.mkdir(directory, 0o755)
             try:
                 try:
                     unpack(tarball, directory)
                 except VerificationError as error:
                     raise VerificationError(f"cannot unpack agent binaries: {error}") from error
+                reach(self._data_dir, "machine-agent/unpacked")
                 self._finish(directory, binary, offer)
+                reach(self._data_dir, "machine-agent/renamed")
             finally:
                 _remove(directory)
 
@@ -117,6 +132,7 @@ class Fetch:
         size, digest = int(offer["size"]), hashlib.sha256()
         received = 0
         with contextlib.closing(self._get(offer["url"])) as response:
+            reach(self._data_dir, "machine-agent/fetch-begun")
             while chunk := self._read(response):
                 received += len(chunk)
                 if received > size:
@@ -176,7 +192,9 @@ class Fetch:
             return  # Another was faster; its copy stays.
         if os.path.lexists(target):
             # Damaged, by hand or by a bad disk: it makes room.
-            os.rename(target, f"{self._data_dir}/tools/unpacking-{os.urandom(4).hex()}")
+            damaged = _temporary_name(f"{self._data_dir}/tools", "unpacking-agent")
+            os.rename(target, damaged)
+            _remove(damaged)
         os.rename(directory, target)
         sync_directory(os.path.dirname(target))
 
@@ -191,20 +209,16 @@ def _explanation(response: HTTPResponse) -> str:
     return f": {message}" if message else ""
 
 
+def _temporary_name(directory: str, kind: str) -> str:
+    return f"{directory}/{kind}-{_MINE}-{os.urandom(4).hex()}"
+
+
 def _temporary_file(directory: str) -> IO[bytes]:
     """A file without a name: whatever kills the agent, nothing is left behind."""
-    path = f"{directory}/.download-{os.urandom(4).hex()}"
+    path = _temporary_name(directory, ".download")
     file = open(path, "x+b")  # noqa: SIM115 - the caller closes it
     os.unlink(path)
     return file
-
-
-def _remove_stale(tools: str) -> None:
-    """Removes what a killed predecessor had half unpacked."""
-    for name in os.listdir(tools):
-        path = f"{tools}/{name}"
-        if name.startswith("unpacking-") and os.lstat(path).st_mtime < time.time() - STALE_SECONDS:
-            _remove(path)
 
 
 def _remove(path: str) -> None:

@@ -12,6 +12,7 @@ from jujulab_agent.logs import LOG
 from jujulab_agent.session import Session
 from jujulab_agent.status import Status
 from jujulab_agent.steps import UpgradeSteps
+from jujulab_core.boundary import reach
 from jujulab_core.rpc import Client, only_result
 from jujulab_core.version import Number
 
@@ -24,14 +25,17 @@ def run_machine(host: Host, machine_id: str) -> None:
     """
     conf = load_conf(host)
     LOG.info("juju.cmd.jujud", f"machine agent {host.tag} start ({host.binary})")
+    reach(host.data_dir, "machine-agent/started")
     upgraded = threading.Event()
     status = Status("Machiner", "SetStatus", host.tag)
 
     def introduce(client: Client) -> None:
+        reach(host.data_dir, "machine-agent/logged-in")
         # The status first: whoever sees the new version must not take the old process's last word for the new one's.
         status.report(client)
         tools = {"tag": host.tag, "tools": {"version": str(host.binary)}}
         only_result(client.call("Upgrader", "SetTools", {"agent-tools": [tools]}))
+        reach(host.data_dir, "machine-agent/version-reported")
         addresses = machine_addresses(client.local_address)
         change = {"tag": host.tag, "addresses": addresses}
         only_result(client.call("Machiner", "SetMachineAddresses", {"machine-addresses": [change]}))

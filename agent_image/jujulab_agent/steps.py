@@ -14,6 +14,7 @@ from jujulab_agent.status import Status
 from jujulab_agent.steps_table import DATABASE, select, table, targets
 from jujulab_core import upgradetexts as texts
 from jujulab_core.agentconf import Value
+from jujulab_core.boundary import reach
 from jujulab_core.errors import JujulabError
 from jujulab_core.version import Number
 
@@ -86,9 +87,11 @@ class UpgradeSteps:
             if not self._try(texts.upgrading_database(version), self._upgrade_database):
                 return
             self._status.set(self._busy, texts.database_completed(version), self._session)
+            self._reach("database-steps-done")
         if self._wrench("fail-upgrade-start") or not self._try(texts.upgrading(version), self._upgrade):
             return
         self._status.set(self._rested, "", self._session)
+        self._reach("steps-reported")
         LOG.info(_MODULE, f"upgrade to {version} completed successfully.")
         self._upgraded.set()
 
@@ -125,11 +128,13 @@ class UpgradeSteps:
         except JujulabError as error:
             raise JujulabError(f"{self._name} cannot be upgraded: {error}") from error
         LOG.info(_MODULE, f'starting upgrade from {self._from} to {host.version} for "{host.tag}"')
+        self._reach("steps-begun")
         if self._wrench("fail-upgrade"):
             raise JujulabError("wrench")
         self._run_steps(targets(self._conf) - ({DATABASE} if self._has_database_part() else frozenset()))
         LOG.info(_UPGRADE_MODULE, "All upgrade steps completed successfully.")
         self._save()
+        self._reach("steps-recorded")
 
     def _run_steps(self, wanted: Collection[str]) -> None:
         # A unit's agent has no steps: it follows its machine (section G.3, step 9).
@@ -140,6 +145,7 @@ class UpgradeSteps:
                 step.operation(self._host, self._conf)
             except (JujulabError, OSError) as error:
                 raise JujulabError(f"{step.description}: {error}") from error
+            self._reach("step-done")
 
     def _has_database_part(self) -> bool:
         return self._is_machine and DATABASE in targets(self._conf) and texts.has_database_part(self._host.version)
@@ -147,6 +153,9 @@ class UpgradeSteps:
     def _save(self) -> None:
         self._conf["upgradedToVersion"] = str(self._host.version)
         save_conf(self._host.data_dir, self._host.tag, self._conf)
+
+    def _reach(self, step: str) -> None:
+        reach(self._host.data_dir, f"{self._category}/{step}")
 
     def _wrench(self, feature: str) -> bool:
         return wrench.active(self._host.data_dir, self._category, feature)

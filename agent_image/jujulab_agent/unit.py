@@ -10,6 +10,7 @@ from jujulab_agent.logs import LOG
 from jujulab_agent.session import Session
 from jujulab_agent.status import Status
 from jujulab_agent.steps import UpgradeSteps
+from jujulab_core.boundary import reach
 from jujulab_core.errors import JujulabError
 from jujulab_core.rpc import Client, only_result
 
@@ -22,16 +23,19 @@ def run_unit(host: Host, unit_name: str) -> None:
     """
     conf = load_conf(host)
     LOG.info("juju.cmd.jujud", f"unit agent {host.tag} start ({host.binary})")
+    reach(host.data_dir, "unit-agent/started")
     upgraded = threading.Event()
     agent_status = Status("Uniter", "SetAgentStatus", host.tag)
     unit_status = Status("Uniter", "SetUnitStatus", host.tag)
 
     def introduce(client: Client) -> None:
+        reach(host.data_dir, "unit-agent/logged-in")
         # The status before the version, for the same reason as with machines.
         agent_status.report(client)
         unit_status.report(client)
         tools = {"tag": host.tag, "tools": {"version": str(host.binary)}}
         only_result(client.call("Upgrader", "SetTools", {"agent-tools": [tools]}))
+        reach(host.data_dir, "unit-agent/version-reported")
 
     session = Session(host, conf, introduce)
     steps = UpgradeSteps(host, conf, agent_status, session, f"unit {unit_name}", upgraded)

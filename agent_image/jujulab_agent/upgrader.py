@@ -9,11 +9,12 @@ from __future__ import annotations
 import threading
 from typing import NamedTuple
 
-from jujulab_agent.fetch import CancelledError, Fetch, is_complete
+from jujulab_agent.fetch import CancelledError, Fetch, is_complete, remove_leftovers
 from jujulab_agent.host import Host
 from jujulab_agent.logs import LOG
 from jujulab_agent.session import Session
 from jujulab_agent.space import NotEnoughSpaceError
+from jujulab_core.boundary import reach
 from jujulab_core.errors import JujulabError
 from jujulab_core.rpc import Client, only_result
 from jujulab_core.version import Binary, Number, binary_series
@@ -93,6 +94,7 @@ class Upgrader:
         if (self._host.version.major, self._host.version.minor) >= (2, 9):
             # A new target in the midst of upgrade steps would be their end (juju/juju#13047).
             self._upgraded.wait()
+        remove_leftovers(self._host.data_dir)
         client = self._session.client()
         watcher = watch_desired_version(client, self._host.tag)
         told = ""
@@ -103,6 +105,8 @@ class Upgrader:
             if decision.message != told:
                 LOG.info(_MODULE, decision.message)
                 told = decision.message
+            if decision.stage:
+                reach(self._host.data_dir, "machine-agent/told")
             self._want(desired if decision.stage else None)
 
     def _want(self, number: Number | None) -> None:
@@ -154,9 +158,11 @@ class _Job(threading.Thread):
                 raise JujulabError(f"the controller offers no agent binaries for {self._binary}")
             self._binary = Binary.parse(offers[0]["version"])
             self._report("staging")
+            reach(self._host.data_dir, "machine-agent/staging-reported")
             self._fetch.run(self._binary, offers)
         LOG.info(_MODULE, f"agent binaries {self._binary} are staged")
         self._report("staged")
+        reach(self._host.data_dir, "machine-agent/staged-reported")
 
     def _failed(self, error: Exception) -> None:
         LOG.error(_MODULE, str(error))

@@ -22,6 +22,7 @@ from jujulab_controller.logsink import Handler
 from jujulab_controller.services import Services
 from jujulab_controller.state import models
 from jujulab_controller.state.store import Store
+from jujulab_core.boundary import reach
 from jujulab_core.errors import JujulabError
 from jujulab_core.version import Number
 
@@ -91,6 +92,7 @@ class App:
         await self._exits.aclose()
 
     async def _start(self) -> None:
+        reach(str(self._data_dir), "controller/started")
         if restored := backups_restore.apply(self._data_dir):
             logger.info("this is the state of backup %s", restored)
         hub = Hub()
@@ -99,6 +101,7 @@ class App:
         )
         for step in store.steps:
             logger.info("running upgrade step: %s", step)
+        reach(str(self._data_dir), "controller/database-upgraded")
         services = Services(self._version, self._data_dir, self._log_dir, store, hub)
         self.ending = services.ending
         self._exits.push_async_callback(services.close)
@@ -110,10 +113,12 @@ class App:
         if mine.version != str(self._version):
             logger.info("controller upgraded from %s to %s", mine.version, self._version)
             await store.write(lambda tx: models.update_controller(tx, version=str(self._version)))
+            services.reach("version-recorded")
         await services.load()
         await bootstrap.take_tools(services.binaries, services.controller_model, self._data_dir)
         await self._listen(Http(services), self._tls(mine.cert, mine.key))
         self._exits.push_async_callback(_end, asyncio.create_task(notices.keep_looking(services, self._notice_seconds)))
+        services.reach("serving")
         logger.info("controller %s %s serves its API", mine.name, self._version)
 
     async def _listen(self, http: Http, context: ssl.SSLContext) -> None:

@@ -23,6 +23,7 @@ from jujulab_controller.state.store import Store
 from jujulab_controller.streams import candidates, download_config
 from jujulab_controller.transfer import BINARY_PATIENCE
 from jujulab_core import archive
+from jujulab_core.boundary import reach
 from jujulab_core.errors import JujulabError, VerificationError
 from jujulab_core.looking import Offer
 from jujulab_core.simplestreams import DEFAULT_LIMITS
@@ -41,6 +42,7 @@ class BinaryCache:
     def __init__(self, directory: Path, store: Store, internet: Internet) -> None:
         self._blobs = directory / "blobs"
         self._partial = directory / "partial"
+        self._data_dir = str(directory.parent)
         self._store = store
         self._internet = internet
         self._fetches: dict[str, asyncio.Task[None]] = {}
@@ -135,12 +137,18 @@ class BinaryCache:
             raise VerificationError("no matching agent binaries available")
         item = offer.item
         logger.info("fetching %s agent binaries from %s", version, offer.url)
+        self._reach("fetch-begun")
         config = await self._store.read(lambda db: download_config(db, model_uuid))
         transfer = await self._internet.transfer()
         async with transfer.pieces(offer.url, config, BINARY_PATIENCE, item.size) as pieces:
             sha256, size = await self._store_pieces(pieces, item.size, offer.url, item.sha256)
+        self._reach("fetch-stored")
         shared = (await self._store.read(models.the_controller)).model_uuid
         await self._store.write(lambda tx: binaries.add(tx, shared, str(version), sha256, size, offer.url))
+        self._reach("fetch-entered")
+
+    def _reach(self, step: str) -> None:
+        reach(self._data_dir, f"controller/{step}")
 
     def _is_sound(self, sha256: str) -> bool:
         """Whether a file holds what its name says; it is read again only when it was changed."""
@@ -193,6 +201,8 @@ class BinaryCache:
                 await loop.run_in_executor(None, _sync, file)
             if looked_at:
                 await loop.run_in_executor(None, _check_archive, partial)
+            if expected:
+                self._reach("fetch-verified")
             partial.replace(self.path(sha256))
             await loop.run_in_executor(None, _sync_directory, self._blobs)
         finally:

@@ -16,6 +16,7 @@ from jujulab_controller.logsink import LogSink
 from jujulab_controller.presence import Presence
 from jujulab_controller.state import models, upgrades
 from jujulab_controller.state.store import Store
+from jujulab_core.boundary import reach
 from jujulab_core.layout import API_PORT
 from jujulab_core.version import Binary, Number
 
@@ -48,6 +49,7 @@ class Services:
     def __init__(self, version: Number, data_dir: Path, log_dir: Path, store: Store, hub: Hub) -> None:
         self.version = version
         self.store = store
+        self._data_dir = str(data_dir)
         self.hub = hub
         self.presence = Presence(hub.publish)
         self.failed_logins = FailedLogins()
@@ -71,6 +73,10 @@ class Services:
         """Looks again whether the controller's own upgrade is under way: see :func:`upgrades.upgrade_mode`."""
         self.upgrade_mode = await self.store.read(lambda db: upgrades.upgrade_mode(db, self.version))
 
+    def reach(self, step: str) -> None:
+        """Says that this process is at a boundary: see :mod:`jujulab_core.boundary`."""
+        reach(self._data_dir, f"controller/{step}")
+
     def is_lost(self, model_uuid: str) -> Callable[[str], bool]:
         """Tells by its tag whether an agent of this model has been absent for too long."""
         return lambda tag: self.presence.is_lost(model_uuid, tag)
@@ -83,6 +89,8 @@ class Services:
         """Notes that a connection has ended."""
         if session.is_logged_in and session.identity.is_agent and session.model_uuid:
             self.presence.disconnected(session.model_uuid, session.identity.tag)
+        if session.lease_holder:
+            self.store.post(lambda tx: upgrades.release(tx, session.lease_holder))
 
     async def close(self) -> None:
         """Ends the parts in order; what was acknowledged is on disk already."""

@@ -84,8 +84,10 @@ async def set_agent_version(
         _leave_quarantine(tx, model_uuid, target, lift=lift_quarantine)
         refuse(missing)
         _go(tx, model_uuid, target, facts, identity, options, stream)
+        services.reach("request-decided")
 
     await services.store.write(decide)
+    services.reach("request-committed")
     await services.refresh_upgrade_mode()
 
 
@@ -134,9 +136,11 @@ async def upgrade_model(
         if not request.dry_run:
             refuse(missing if answer.chosen == chosen else None)
             _go(tx, model_uuid, answer.chosen, facts, identity, options, stream)
+            services.reach("request-decided")
         return {"chosen-version": str(answer.chosen)}
 
     answer = await services.store.write(decide)
+    services.reach("request-committed")
     await services.refresh_upgrade_mode()
     return answer
 

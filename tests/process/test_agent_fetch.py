@@ -6,7 +6,6 @@ import asyncio
 import hashlib
 import io
 import json
-import os
 import tarfile
 import threading
 import time
@@ -163,19 +162,24 @@ def test_a_download_can_be_given_up(data_dir: Path, controller: FakeController, 
     assert not names(data_dir / "tools")
 
 
-def test_a_damaged_directory_makes_room_and_leftovers_go(data_dir: Path, controller: FakeController) -> None:
+def test_a_damaged_directory_makes_room(data_dir: Path, controller: FakeController) -> None:
     damaged = data_dir / "tools" / str(BINARY)
     damaged.mkdir()
     (damaged / "jujud").write_text("")
-    old, new = data_dir / "tools" / "unpacking-old", data_dir / "tools" / "unpacking-new"
-    old.mkdir()
-    new.mkdir()
-    os.utime(old, (0, 0))
     run(data_dir, controller, offer(controller, build_tarball(b"#!/bin/true\n")))
     assert fetch.is_complete(str(data_dir), BINARY)
-    assert not old.exists()
-    # A newer one may be somebody's who is at work.
-    assert new.exists()
+    assert names(data_dir / "tools") == [str(BINARY)]
+
+
+def test_what_a_killed_agent_has_left_goes_and_what_others_are_at_stays(data_dir: Path) -> None:
+    tools = data_dir / "tools"
+    (tools / "unpacking-agent-0a0b0c0d-00000000").mkdir()
+    (tools / ".download-0a0b0c0d-00000000").touch()
+    others = {"unpacking-sh-Ab12Cd", fetch._temporary_name("", "unpacking-agent")[1:]}
+    for name in others:
+        (tools / name).mkdir()
+    fetch.remove_leftovers(str(data_dir))
+    assert set(names(tools)) == others
 
 
 def pack(*members: tuple[str, bytes, bytes]) -> io.BytesIO:

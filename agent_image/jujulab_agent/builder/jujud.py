@@ -31,6 +31,7 @@ _CORE = (
     "__init__",
     "agentconf",
     "archive",
+    "boundary",
     "errors",
     "layout",
     "rpc/__init__",

@@ -23,7 +23,10 @@ async def claim(call: Call) -> dict[str, Any]:
     holder, ttl = call.text("holder"), call.params.get("ttl")
     if not holder or isinstance(ttl, bool) or not isinstance(ttl, int | float) or not 0 < ttl <= MAX_TTL:
         raise bad_request(f"a claim needs a holder and a ttl of at most {MAX_TTL} seconds")
-    return await call.services.store.write(lambda tx: upgrades.claim(tx, holder, ttl))
+    answer = await call.services.store.write(lambda tx: upgrades.claim(tx, holder, ttl))
+    if answer["granted"]:
+        call.session.lease_holder = holder
+    return answer
 
 
 @lab_orchestrator.method("WatchUpgrades")
@@ -50,6 +53,7 @@ async def record(call: Call) -> dict[str, Any]:
         upgrades.record(tx, upgrade_id, changes, status, reason, holder)
 
     await call.services.store.write(write)
+    call.services.reach("record-committed")
     if status:
         await call.services.refresh_upgrade_mode()
     return {}

@@ -34,6 +34,8 @@ class Session:
         """
         self.model_uuid = model_uuid
         self.remote = remote
+        # Who has claimed the orchestrators' lease on this connection, if anybody.
+        self.lease_holder = ""
         self._identity: Identity | None = None
         self._watchers: dict[str, Nextable] = {}
         self._last_watcher = 0

@@ -91,6 +91,10 @@ class Store:
         result: T = await asyncio.wrap_future(job.done)
         return result
 
+    def post(self, run: Callable[[Tx], None]) -> None:
+        """Runs ``run`` in a transaction soon; nobody waits for it, and nothing is lost if it never runs."""
+        self._jobs.put(_Job(run))
+
     async def read(self, run: Callable[[Connection], T]) -> T:
         """Runs ``run`` on a consistent snapshot that holds everything committed before."""
         return await asyncio.get_running_loop().run_in_executor(self._reader, self._read, run)

@@ -335,6 +335,14 @@ def claim(tx: Tx, holder: str, ttl: float, now: datetime | None = None) -> dict[
     return {"granted": True, "token": token, "holder": holder, "expires": expires}
 
 
+def release(tx: Tx, holder: str) -> None:
+    """Ends the holder's lease now: it is gone, or comes back and claims again.
+
+    Nobody can act twice by that: whoever claims next has a higher token, which the machines remember.
+    """
+    tx.db.execute(update(leases).where(leases.c.name == LEASE, leases.c.holder == holder).values(expires=clock.now()))
+
+
 def check_token(db: Connection, token: int) -> str:
     """Refuses whoever's lease was taken over; returns the holder's name.
 

@@ -21,7 +21,9 @@ from jujulab.rollout import gate, model, phases, rules
 from jujulab.rollout.acts import Act, Busy, Decision, Limits, Result
 from jujulab.rollout.hands import FencedError, Hands
 from jujulab.rollout.model import Machine, Upgrade
+from jujulab_core.boundary import reach
 from jujulab_core.errors import ConnectionLost, JujulabError, RpcError
+from jujulab_core.layout import DATA_DIR
 from jujulab_core.rpc import Client, Reply, connect
 
 log = logging.getLogger("jujulab.orchestrator")
@@ -102,6 +104,7 @@ class Orchestrator:
             try:
                 with self._connect() as client:
                     log.info("connected to the controller %s", client.login.server_version if client.login else "")
+                    reach(DATA_DIR, "orchestrator/connected")
                     pause = _RECONNECT_SECONDS
                     self._serve(client)
             except (JujulabError, OSError) as error:
@@ -230,7 +233,9 @@ class Orchestrator:
         try:
             if time.monotonic() > self._leased_until:
                 raise FencedError("its lease ran out before it could begin")
+            _reach("acting", act)
             event = _Finished(upgrade, machine.id, self._hands.perform(machine, act, token, checks))
+            _reach("acted", act)
         except FencedError as error:
             event = _Finished(upgrade, machine.id, None, str(error))
         except Exception as error:
@@ -277,7 +282,15 @@ class Orchestrator:
         if decision.status is not None:
             log.info("upgrade %d: %s %s", upgrade.id, decision.status, decision.reason)
             params |= {"status": decision.status, "reason": decision.reason}
+        words = [*dict.fromkeys(change.phase for change in decision.changes), *filter(None, [decision.status])]
+        _reach("recording", *words)
         client.call("LabOrchestrator", "Record", params)
+        _reach("recorded", *words)
+
+
+def _reach(step: str, *words: str) -> None:
+    for word in words:
+        reach(DATA_DIR, f"orchestrator/{step}-{word.replace(' ', '-')}")
 
 
 def _rfc3339(seconds: float) -> str:

@@ -6,6 +6,21 @@ TOOLS=$DATA_DIR/tools
 # More than any agent holds; what unpacks to more is meant to fill the disk.
 MAX_UNPACKED_BYTES=1073741824
 
+# boundary NAME: waits here if somebody wants this process stopped at this point, by the rules of
+# core/jujulab_core/boundary.py.
+boundary() {
+    wrench=$DATA_DIR/wrench
+    [ -d "$wrench" ] && [ -O "$wrench" ] && [ -z "$(find "$wrench" -maxdepth 0 -perm /022)" ] || return 0
+    [ ! -e "$wrench/passed" ] || echo "$(date +%s.%6N) $1" >>"$wrench/passed"
+    [ -e "$wrench/stop-at" ] && [ "$(cat "$wrench/stop-at")" = "$1" ] || return 0
+    mv "$wrench/stop-at" "$wrench/stopped-at" || return 0
+    looks=2400
+    while [ -e "$wrench/stopped-at" ] && [ "$looks" -gt 0 ]; do
+        looks=$((looks - 1))
+        sleep 0.05
+    done
+}
+
 # die STATUS SENTENCE: one sentence on stderr, and out.
 die() {
     status=$1
@@ -86,7 +101,7 @@ only_plain_files() {
 # unpack TARBALL BINARY URL SHA256 SIZE: makes tools/BINARY from a verified tarball; it appears complete or not at all.
 unpack() {
     only_plain_files "$1" || return 1
-    new=$(mktemp -d "$TOOLS/unpacking-XXXXXX") || return 1
+    new=$(mktemp -d "$TOOLS/unpacking-sh-XXXXXX") || return 1
     tar --extract --gzip --no-same-owner --no-same-permissions --directory "$new" --file "$1" &&
         printf '{"version":"%s","url":"%s","sha256":"%s","size":%s}' "$2" "$3" "$4" "$5" >"$new/downloaded-tools.txt" &&
         chmod 0755 "$new" "$new/jujud" &&
