@@ -24,6 +24,8 @@ _R = TypeVar("_R")
 
 # Docker itself works on few requests at a time; more only wait in its queue.
 PARALLEL = 6
+# After a crash, a restart of the engine or of the host, only what was stopped on purpose stays stopped.
+_RUN: Mapping[str, Any] = {"restart_policy": {"Name": "unless-stopped"}}
 
 
 class File(NamedTuple):
@@ -143,6 +145,7 @@ class Engine:
             network=first,
             networking_config={first: endpoints[first]},
             ports={f"{inside}/tcp": ("127.0.0.1", outside) for inside, outside in spec.ports.items()},
+            **_RUN,
             **spec.run,
         )
         for name in others:

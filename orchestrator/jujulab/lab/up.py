@@ -292,7 +292,7 @@ class _Up:
                     File("/etc/jujulab/id_ed25519", made.ssh_key.private),
                 ),
                 # It is crash-only: whatever ends it, it starts again and goes on from what the machines say.
-                run={"init": True, "restart_policy": {"Name": "always"}},
+                run={"init": True},
             )
         )
 
