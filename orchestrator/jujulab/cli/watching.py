@@ -46,7 +46,8 @@ def patiently(session: Session, deadline: Deadline, what: str, ask: Callable[[],
     def probe() -> tuple[tuple[T] | None, str]:
         try:
             return (ask(),), ""
-        except ConnectionLost as error:
+        except (ConnectionLost, DeadlineError) as error:
+            # No answer is a controller that restarts, too. What ends the waiting is the deadline of all of it.
             return None, f"{what}: {error}"
         except RpcError as error:
             if error.code != UPGRADE_IN_PROGRESS:
