@@ -29,16 +29,23 @@ SECONDS = 600
 
 @dataclass
 class Juju:
-    """Runs the command line with a client store of its own."""
+    """Runs the command line with a client store of its own.
+
+    Attributes:
+        data: The client store.
+        prefix: What the command is run by, such as a change of the network namespace.
+        docker_host: The engine's address; empty for the usual one.
+    """
 
     data: Path
+    prefix: tuple[str, ...] = ()
+    docker_host: str = ""
 
     def __call__(self, *words: str, expect: int | None = 0, stdin: str = "") -> subprocess.CompletedProcess[str]:
         """Runs ``jujulab WORDS``; fails the test unless it ends as expected (None: in any way)."""
-        environment = {**os.environ, "JUJULAB_DATA": str(self.data)}
         done = subprocess.run(
-            [PROGRAM, *words],
-            env=environment,
+            [*self.prefix, PROGRAM, *words],
+            env=self._environment(),
             capture_output=True,
             text=True,
             timeout=SECONDS,
@@ -53,10 +60,17 @@ class Juju:
 
     def start(self, *words: str) -> subprocess.Popen[str]:
         """Starts ``jujulab WORDS`` without waiting for it."""
-        environment = {**os.environ, "JUJULAB_DATA": str(self.data)}
         return subprocess.Popen(
-            [PROGRAM, *words], env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            [*self.prefix, PROGRAM, *words],
+            env=self._environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
         )
+
+    def _environment(self) -> dict[str, str]:
+        engine = {"DOCKER_HOST": self.docker_host} if self.docker_host else {}
+        return {**os.environ, "JUJULAB_DATA": str(self.data), **engine}
 
     def json(self, *words: str) -> Any:
         """What a command prints with ``--format json``."""
@@ -159,14 +173,17 @@ class Watch:
 
 
 @contextmanager
-def lab(docker: DockerClient, data: Path, name: str, controller: str, *up: str) -> Iterator[Lab]:
+def lab(
+    docker: DockerClient, data: Path, name: str, controller: str, *up: str, juju: Juju | None = None
+) -> Iterator[Lab]:
     """A lab for the time of the block; afterwards nothing of it may be left."""
-    juju = Juju(data)
-    juju("up", *up)
+    juju = juju or Juju(data)
     try:
+        juju("up", *up)
         yield Lab(name, controller, juju, docker)
     finally:
-        juju("down", name, "-y")
+        # What matters is what is left, also where there was never much of a lab.
+        juju("down", name, "-y", expect=None)
     assert left_behind(docker, name) == []
     assert not (data / "labs" / name).exists()
 

@@ -90,3 +90,15 @@ def test_the_lease_changes_hands_only_when_it_is_over(tmp_path: Path) -> None:
         with controller.orchestrator() as again:
             answer = again.call("LabOrchestrator", "Claim", {"holder": "b", "ttl": 30})
             assert (answer["granted"], answer["token"]) == (True, 2)
+
+
+def test_an_orchestrator_that_is_gone_keeps_nobody_waiting(tmp_path: Path) -> None:
+    with running(tmp_path / "c") as controller, controller.orchestrator() as second:
+        with controller.orchestrator() as first:
+            assert first.call("LabOrchestrator", "Claim", {"holder": "a", "ttl": 300})["token"] == 1
+
+        def claim() -> tuple[int | None, str]:
+            answer = second.call("LabOrchestrator", "Claim", {"holder": "b", "ttl": 300})
+            return answer["token"] if answer["granted"] else None, "the lease of who is gone to be given up"
+
+        assert wait_for(claim, Deadline(20)) == 2

@@ -1,0 +1,225 @@
+"""A lab whose processes can be stopped at a boundary and killed there.
+
+How a process is stopped: :mod:`jujulab_core.boundary`. Every upgrade goes one patch version up, so that one lab will do
+for as many as are wanted.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import signal
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from docker import DockerClient
+from docker.errors import APIError
+from docker.models.containers import Container
+
+from jujulab_core.waiting import Deadline, wait_for
+from tests.e2e import support
+from tests.e2e.support import Lab, run
+
+WRENCH = "/var/lib/juju/wrench"
+# What is upgraded: the controller with its own model, or a hosted model.
+UPGRADES = ("controller", "model")
+ITSELF = "itself"
+KILLED = ("orchestrator", "controller", "machine-agent", "unit-agent", "sshd")
+RESTARTED = ("machine", "controller", "orchestrator", "streams")
+VICTIMS = (ITSELF, *KILLED, *(f"container of the {what}" for what in RESTARTED))
+# Whatever happens, a process comes to a boundary, and an upgrade to its end, within these.
+REACH_SECONDS = 60.0
+END_SECONDS = 180.0
+_MINORS = {"controller": "2.7", "model": "2.6"}
+_FIRST_PATCH = 100
+# What the command line says when there was no answer.
+_LOST = re.compile("the connection to|cannot connect|secure connection|whether the upgrade was started")
+_PATIENCE = 5
+# Versions that are published together: their index is signed once.
+_AT_ONCE = 20
+
+
+@dataclass(frozen=True)
+class Boundary:
+    """A step's edge that an upgrade passes.
+
+    Attributes:
+        upgrade: One of `UPGRADES`.
+        name: PROCESS/STEP.
+        place: Where: ``controller``, ``orchestrator`` or ``machine``.
+    """
+
+    upgrade: str
+    name: str
+    place: str
+
+    @property
+    def process(self) -> str:
+        """Which process passes it."""
+        return self.name.partition("/")[0]
+
+
+@dataclass
+class CrashLab:
+    """A lab of two machines with a unit each.
+
+    Attributes:
+        lab: The lab.
+        places: Its containers by place; ``machine`` is the first machine, which is where things are broken.
+    """
+
+    lab: Lab
+    places: dict[str, Container]
+    _asked: dict[str, int] = field(default_factory=dict)
+
+    def begin(self, upgrade: str) -> Upgrade:
+        """Asks for the next upgrade of this kind, as a person who stays and watches."""
+        version = self._next_version(upgrade)
+        if upgrade == "controller":
+            words = ["upgrade-controller", "-c", self.lab.controller]
+        else:
+            words = ["upgrade-model", "-m", f"{self.lab.controller}:default"]
+        return Upgrade(self, upgrade, version, [*words, "--agent-version", version, "--wait"])
+
+    def _next_version(self, upgrade: str) -> str:
+        count = self._asked.get(upgrade, 0)
+        self._asked[upgrade] = count + 1
+        minor = _MINORS[upgrade]
+        if count % _AT_ONCE == 0:
+            # Each with an upgrade step of its own, as few patch versions of Juju have one.
+            versions = [f"{minor}.{_FIRST_PATCH + count + number}" for number in range(_AT_ONCE)]
+            command = ["jujulab-publish", "publish", *versions, "--step", "note that this version was here"]
+            run(self.places["streams"], shlex.join(command))
+        return f"{minor}.{_FIRST_PATCH + count}"
+
+    def kill(self, victim: str, boundary: Boundary) -> None:
+        """Kills a process with SIGKILL, or a container as a loss of power does; returns at once."""
+        process = boundary.process if victim == ITSELF else victim
+        kind, _, what = process.rpartition(" of the ")
+        if kind:
+            self._settled(what).restart(timeout=0)
+        elif process == "orchestrator":
+            container = self._settled("orchestrator")
+            container.reload()
+            os.kill(int(container.attrs["State"]["Pid"]), signal.SIGKILL)
+        else:
+            self._kill_in(process, boundary)
+
+    def _kill_in(self, process: str, boundary: Boundary) -> None:
+        machine = "controller" if boundary.upgrade == "controller" else "machine"
+        if process == boundary.process:
+            machine = boundary.place
+        place, command = {
+            "controller": ("controller", "systemctl kill -s KILL jujud-controller"),
+            "machine-agent": (machine, "systemctl kill -s KILL jujud-machine-0"),
+            "unit-agent": ("machine", "systemctl kill -s KILL 'jujud-unit-*'"),
+            "upgradectl": (machine, "pkill -KILL -x upgradectl"),
+            "sshd": (machine, "pkill -KILL -x sshd"),
+        }[process]
+        # Nobody may be there to be killed: it is between two lives.
+        self._do(place, f"{command} || true")
+
+    def _settled(self, place: str) -> Container:
+        """The container, once it runs: another kill may just have ended it."""
+        container = self.places[place]
+
+        def probe() -> tuple[bool | None, str]:
+            container.reload()
+            return container.status == "running" or None, f"container {container.name} to run"
+
+        wait_for(probe, Deadline(REACH_SECONDS), 0.05)
+        return container
+
+    def stop_at(self, boundary: Boundary) -> None:
+        """The next process that comes to this boundary stops there."""
+        run(self.places[boundary.place], f"echo {boundary.name} >{WRENCH}/stop-at")
+
+    def wait_stopped(self, boundary: Boundary) -> bool:
+        """Waits until a process has stopped at the boundary; says whether one has."""
+        command = f"until [ -e {WRENCH}/stopped-at ]; do sleep 0.02; done"
+        words = ["timeout", str(REACH_SECONDS), "sh", "-c", command]
+        return self.places[boundary.place].exec_run(words)[0] == 0
+
+    def let_go(self, boundary: Boundary) -> None:
+        """Lets whoever has stopped, and is still there, go on."""
+
+        self._do(boundary.place, f"rm -f {WRENCH}/stop-at {WRENCH}/stopped-at")
+
+    def _do(self, place: str, command: str) -> None:
+        """Runs a command in a container that may just be going down or coming up."""
+
+        def probe() -> tuple[bool | None, str]:
+            try:
+                code, _ = self._settled(place).exec_run(["sh", "-c", command])
+            except APIError as error:
+                return None, f"{place} to take commands ({error.explanation})"
+            return code == 0 or None, f"{place} to run {command}, which ended with {code}"
+
+        wait_for(probe, Deadline(REACH_SECONDS), 0.1)
+
+    def record(self, upgrade: str) -> list[Boundary]:
+        """Carries out an upgrade with nobody killed, and returns the boundaries that it passed, in their order."""
+        stages = {place: self.places[place] for place in ("controller", "orchestrator", "machine")}
+        for container in stages.values():
+            run(container, f": >{WRENCH}/passed")
+        self.begin(upgrade).end()
+        passed: list[tuple[float, Boundary]] = []
+        for place, container in stages.items():
+            for line in run(container, f"cat {WRENCH}/passed && rm {WRENCH}/passed").splitlines():
+                moment, name = line.split()
+                passed.append((float(moment), Boundary(upgrade, name, place)))
+        return list(dict.fromkeys(boundary for _, boundary in sorted(passed, key=lambda entry: entry[0])))
+
+
+class Upgrade:
+    """An upgrade that somebody has asked for and waits for."""
+
+    def __init__(self, lab: CrashLab, kind: str, version: str, words: Sequence[str]) -> None:
+        self.kind = kind
+        self.version = version
+        self._lab = lab
+        self._words = words
+        self._asked = lab.lab.juju.start(*words)
+
+    def end(self) -> str:
+        """Waits for the end; returns an empty text if it was good, else what was said.
+
+        Whoever lost the controller before its answer came is told so, and asks again a few times, as anybody would.
+        """
+        said, _ = self._asked.communicate(timeout=END_SECONDS)
+        for _ in range(_PATIENCE):
+            if not self._asked.returncode or not _LOST.search(said):
+                break
+            self._asked = self._lab.lab.juju.start(*self._words)
+            said, _ = self._asked.communicate(timeout=END_SECONDS)
+        return f"exit {self._asked.returncode}: {said}" if self._asked.returncode else ""
+
+
+@contextmanager
+def crash_lab(docker: DockerClient, data: Path, name: str) -> Iterator[CrashLab]:
+    """A lab for the time of the block, its controller a minor version above its model."""
+    controller = f"{name}-aws"
+    options = [
+        "--name",
+        name,
+        "--controller",
+        controller,
+        "--agent-version",
+        "2.6.4",
+        "--machines",
+        "2",
+        "--units",
+        "2",
+    ]
+    with support.lab(docker, data, name, controller, *options) as lab:
+        places = {role: lab.container(role) for role in ("controller", "orchestrator", "streams")}
+        places["machine"] = lab.machine(0)
+        made = CrashLab(lab, places)
+        for container in (*places.values(), lab.machine(1)):
+            run(container, f"mkdir -p {WRENCH}")
+        # Above all that its models will ever get.
+        assert made.begin("controller").end() == ""
+        yield made

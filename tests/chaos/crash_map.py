@@ -1,0 +1,176 @@
+"""The map of crashes: ``python -m tests.chaos.crash_map``, or ``make crash-map``.
+
+Records the boundaries that an upgrade of the controller and one of a model pass, then carries the upgrade out again for
+each of them with somebody killed there, and prints for each whether all recovered with no hand on it, and how long it
+took. Nothing but the kill is done to the lab, and all kills are done to the same lab.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import docker
+from docker.errors import APIError
+
+from jujulab_core.errors import DeadlineError
+from jujulab_core.waiting import Deadline, wait_for
+from tests.chaos.crash_checks import problems
+from tests.chaos.crash_lab import ITSELF, UPGRADES, VICTIMS, Boundary, CrashLab, crash_lab
+from tests.e2e.support import run
+
+# From the end that the record says to the last file that an agent tidies away.
+SETTLE_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class Crash:
+    """One line of the map before it is known: somebody is killed while a process stands at a boundary."""
+
+    boundary: Boundary
+    victim: str
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One line of the map.
+
+    Attributes:
+        crash: What was done.
+        seconds: From the kill until all was well again.
+        why: What was not well, or empty.
+    """
+
+    crash: Crash
+    seconds: float
+    why: str
+
+    def line(self) -> str:
+        """As the map shows it."""
+        boundary = self.crash.boundary
+        verdict = "recovered" if not self.why else f"NOT RECOVERED: {self.why}"
+        return f"{boundary.upgrade:10} {boundary.name:36} {self.crash.victim:29} {self.seconds:6.1f}s  {verdict}"
+
+
+def plan(boundaries: Sequence[Boundary], seed: int, everything: bool) -> list[Crash]:
+    """Who is to be killed where.
+
+    At every boundary the process that stands there; then, in a second round, one other at each, by lot but so that all
+    get their turn; or, in further rounds, everybody.
+    """
+    lots = random.Random(seed)
+    crashes = [Crash(boundary, ITSELF) for boundary in boundaries]
+    turn: list[str] = []
+    for boundary in boundaries:
+        others = [victim for victim in VICTIMS if victim not in (ITSELF, boundary.process)]
+        if everything:
+            crashes += [Crash(boundary, victim) for victim in others]
+            continue
+        if not set(turn) & set(others):
+            turn = lots.sample(VICTIMS[1:], len(VICTIMS) - 1)
+        other = next(victim for victim in turn if victim in others)
+        turn.remove(other)
+        crashes.append(Crash(boundary, other))
+    return crashes
+
+
+def crash(made: CrashLab, crash: Crash) -> Outcome:
+    """Carries out an upgrade with one crash in it."""
+    lab, boundary = made.lab, crash.boundary
+    for container in (made.places["controller"], *lab.machines()):
+        # Each crash counts for itself: systemd gives up on whoever was started five times in ten seconds.
+        run(container, "systemctl reset-failed")
+    before = lab.workloads()
+    made.stop_at(boundary)
+    upgrade = made.begin(boundary.upgrade)
+    if not made.wait_stopped(boundary):
+        made.let_go(boundary)
+        return Outcome(crash, 0.0, f"no process came to the boundary. {upgrade.end()}")
+    killed = time.monotonic()
+    made.kill(crash.victim, boundary)
+    made.let_go(boundary)
+    said = upgrade.end()
+    if said:
+        return Outcome(crash, time.monotonic() - killed, said)
+    # A workload goes with its machine's power, and with nothing else.
+    spared = set(before)
+    if crash.victim == "container of the machine":
+        spared.discard(str(made.places["machine"].name))
+
+    def probe() -> tuple[bool | None, str]:
+        try:
+            found = list(problems(made, boundary.upgrade, upgrade.version))
+            now = lab.workloads()
+        except (AssertionError, APIError) as error:
+            return None, f"a look at what is there: {error}"
+        found += [f"the workload of {name} was restarted" for name in spared if now.get(name) != before[name]]
+        return (None, "; ".join(found)) if found else (True, "")
+
+    try:
+        wait_for(probe, Deadline(SETTLE_SECONDS), 0.5)
+    except DeadlineError as error:
+        return Outcome(crash, time.monotonic() - killed, str(error))
+    return Outcome(crash, time.monotonic() - killed, "")
+
+
+def draw(made: CrashLab, crashes: Sequence[Crash], tell: Callable[[str], None]) -> list[Outcome]:
+    """Carries out all crashes, one after the other, and tells of each."""
+    outcomes = []
+    for entry in crashes:
+        outcomes.append(crash(made, entry))
+        tell(outcomes[-1].line())
+    return outcomes
+
+
+def summary(outcomes: Sequence[Outcome], seed: int) -> str:
+    """The last line of the map."""
+    good = sum(not outcome.why for outcome in outcomes)
+    slowest = max(outcomes, key=lambda outcome: outcome.seconds)
+    where = f"{slowest.crash.boundary.name}, {slowest.crash.victim}"
+    total = sum(outcome.seconds for outcome in outcomes)
+    return (
+        f"{good} of {len(outcomes)} recovered; slowest {slowest.seconds:.1f}s ({where}); "
+        f"{total:.0f}s from kills to recoveries in all; seed {seed}"
+    )
+
+
+def main() -> int:
+    """Draws the map; the exit code is 1 if somebody did not recover."""
+    parser = argparse.ArgumentParser(prog="python -m tests.chaos.crash_map", description=__doc__)
+    parser.add_argument("--seed", type=int, default=0, help="decides whom else to kill at each boundary")
+    parser.add_argument("--only", default="", help="only boundaries and victims that have this in their line")
+    parser.add_argument("--all", action="store_true", help="kill everybody at every boundary")
+    parser.add_argument("--output", type=Path, default=Path("build/crash-map.txt"), help="also write the map here")
+    options = parser.parse_args()
+    options.output.parent.mkdir(parents=True, exist_ok=True)
+    began = time.monotonic()
+    client = docker.from_env(timeout=120)
+    with options.output.open("w") as file, tempfile.TemporaryDirectory(prefix="crash-map-") as data:
+
+        def tell(line: str) -> None:
+            for where in (sys.stdout, file):
+                where.write(f"{line}\n")
+                where.flush()
+
+        with crash_lab(client, Path(data), "crashmap") as made:
+            boundaries = [boundary for kind in UPGRADES for boundary in made.record(kind)]
+            tell(f"{len(boundaries)} boundaries, recorded in one upgrade of the controller and one of a model")
+            crashes = [
+                entry
+                for entry in plan(boundaries, options.seed, options.all)
+                if options.only in Outcome(entry, 0.0, "").line()
+            ]
+            outcomes = draw(made, crashes, tell)
+        tell(f"{summary(outcomes, options.seed)}; {time.monotonic() - began:.0f}s with the lab's making")
+    client.close()
+    return int(any(outcome.why for outcome in outcomes))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

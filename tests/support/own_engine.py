@@ -1,0 +1,111 @@
+"""A Docker engine of a test's own, which it may restart and kill; the one that everybody else uses is not touched.
+
+It has a network namespace, a data directory and a socket of its own, so its bridges and firewall rules are not the
+host's. What listens on its loopback is reached by programs that are started with :attr:`OwnEngine.inside`.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import docker
+from docker import DockerClient
+
+from jujulab.images import image_tag
+from jujulab_core.waiting import Deadline, wait_for
+
+SECONDS = 90.0
+_IMAGES = ("base", "machine", "controller", "streams", "orchestrator")
+# A new network namespace begins with its loopback down. 0x8914 and 0x8913 set and get an interface's flags.
+_LOOPBACK_UP = """
+import fcntl, socket, struct
+with socket.socket() as any:
+    flags, = struct.unpack_from("H", fcntl.ioctl(any, 0x8913, struct.pack("16sH14x", b"lo", 0)), 16)
+    fcntl.ioctl(any, 0x8914, struct.pack("16sH14x", b"lo", flags | 1))
+"""
+
+
+class OwnEngine:
+    """A running engine.
+
+    Attributes:
+        inside: What a command is prefixed with to run in the engine's network namespace.
+        address: What ``DOCKER_HOST`` is to be.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self.address = f"unix://{directory / 'docker.sock'}"
+        self._directory = directory
+        # Keeps the namespace while the engine is away.
+        self._namespace = subprocess.Popen(["unshare", "--net", "sleep", "infinity"])
+        self.inside = ("nsenter", "--target", str(self._namespace.pid), "--net")
+        self._engine: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Starts it and waits until it answers."""
+        directory = self._directory
+        command = [
+            *self.inside,
+            *("dockerd", "--host", self.address, "--pidfile", str(directory / "pid")),
+            *("--data-root", str(directory / "data"), "--exec-root", str(directory / "exec")),
+            # Where the host's containerd is used, what is ours has names of its own there.
+            *("--containerd-namespace", directory.name, "--containerd-plugins-namespace", f"{directory.name}-plugins"),
+        ]
+        with (directory / "log").open("ab") as log:
+            self._engine = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+
+        def probe() -> tuple[bool | None, str]:
+            # Docker's SDK does not close a socket that nobody listens on.
+            with socket.socket(socket.AF_UNIX) as connection:
+                try:
+                    connection.connect(self.address.removeprefix("unix://"))
+                except OSError as error:
+                    return None, f"the engine to answer ({error}); its log is {directory / 'log'}"
+            with closing(self.client()) as client:
+                return client.ping() or None, "the engine to answer"
+
+        wait_for(probe, Deadline(SECONDS))
+
+    def client(self) -> DockerClient:
+        """A new client of it."""
+        return docker.DockerClient(self.address, version="1.41", timeout=120)
+
+    def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
+        """Ends it; with SIGKILL its containers notice nothing until the next start."""
+        assert self._engine is not None
+        self._engine.send_signal(how)
+        self._engine.wait(SECONDS)
+
+    def load_images(self, source: DockerClient) -> None:
+        """Copies the lab's images from another engine."""
+        names = [image_tag(name) for name in _IMAGES]
+        saved = source.api.get(f"{source.api.base_url}/v1.41/images/get", params={"names": names}, stream=True)
+        with closing(saved), closing(self.client()) as client:
+            saved.raise_for_status()
+            client.images.load(saved.raw)
+
+    def close(self) -> None:
+        """Ends it and what it keeps."""
+        if self._engine is not None and self._engine.poll() is None:
+            self.stop()
+        self._namespace.kill()
+        self._namespace.wait()
+
+
+@contextmanager
+def own_engine(directory: Path) -> Iterator[OwnEngine]:
+    """An engine for the time of the block, which only root can start."""
+    assert os.geteuid() == 0, "only root can start a Docker engine: run the tests as root"
+    made = OwnEngine(directory)
+    try:
+        subprocess.run([*made.inside, "python3", "-c", _LOOPBACK_UP], check=True)
+        made.start()
+        yield made
+    finally:
+        made.close()
