@@ -103,6 +103,21 @@ def test_a_token_below_the_highest_seen_is_refused(machine: Container) -> None:
     run(machine, f"upgradectl swap 7 {NEW.binary} machine-0")
 
 
+def test_a_person_is_not_fenced(machine: Container) -> None:
+    for binary in (OLD.binary, NEW.binary):
+        run(machine, f"upgradectl swap by-hand {binary} machine-0 {UNIT}")
+        rows = [line.split()[1:3] for line in run(machine, "upgradectl show").splitlines()]
+        assert rows == [[binary, "active"], [binary, "active"]]
+    run(machine, f"upgradectl swap 6 {OLD.binary} machine-0", expect=70)
+
+
+def test_units_are_restarted_after_their_machine(machine: Container) -> None:
+    run(machine, f"upgradectl swap by-hand {NEW.binary} {UNIT} machine-0")
+    began = "systemctl show -P ExecMainStartTimestampMonotonic jujud-machine-0 jujud-" + UNIT
+    host, unit = (int(line) for line in run(machine, began).split())
+    assert host < unit
+
+
 def test_an_incomplete_directory_is_refused_before_anything_changes(machine: Container) -> None:
     before = run(machine, "upgradectl show")
     run(machine, f"mkdir {TOOLS}/2.7.0-bionic-amd64; cp {TOOLS}/machine-0/jujud {TOOLS}/2.7.0-bionic-amd64")

@@ -1,0 +1,115 @@
+"""Rollouts on real machines: two orchestrators, one of which is frozen or killed; bad releases; the way back.
+
+The tests of this module build on one another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from docker import DockerClient
+from docker.models.containers import Container
+
+from jujulab.lab import names
+from jujulab_core.waiting import Deadline, wait_for
+from tests.e2e import support
+from tests.e2e.support import Lab, run
+
+pytestmark = pytest.mark.e2e
+
+LAB = "rollouts"
+AGENTS = {"0", "1", "ubuntu/0", "ubuntu/1"}
+
+
+@pytest.fixture(scope="module")
+def lab(engine: DockerClient, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    up = ("--name", LAB, "--controller", LAB, "--machines", "2", "--units", "2")
+    with support.lab(engine, tmp_path_factory.mktemp("data"), LAB, LAB, *up) as made:
+        made.juju("publish", "2.6.5", "2.6.6", "2.6.10")
+        made.juju("publish", "2.6.7", "--defect", "crash-on-start")
+        made.juju("upgrade-controller", "--agent-version", "2.6.10", "--wait")
+        yield made
+
+
+@pytest.fixture(scope="module")
+def second(lab: Lab) -> Container:
+    """Another orchestrator, made like the first; `down` removes it with the lab."""
+    first = lab.container(names.ORCHESTRATOR)
+    made = lab.docker.containers.create(
+        first.image.id,
+        name=f"{first.name}-2",
+        hostname="orchestrator-2",
+        labels=first.labels,
+        network=names.network(LAB),
+        init=True,
+    )
+    made.put_archive("/etc", first.get_archive("/etc/jujulab")[0])
+    made.start()
+    wait_for(lambda: ("connected" in said(made) or None, "the second orchestrator to connect"), Deadline(60), 0.5)
+    return made
+
+
+def said(container: Container) -> str:
+    return str(container.logs().decode())
+
+
+def fence(lab: Lab) -> list[int]:
+    return [int(run(machine, "cat /var/lib/juju/locks/fence")) for machine in lab.machines()]
+
+
+def phases(upgrade: Any) -> dict[str, str]:
+    return {machine["id"]: machine["agents"][0]["phase"] for machine in upgrade["machines"]}
+
+
+def test_a_second_orchestrator_waits_while_the_first_is_there(lab: Lab, second: Container) -> None:
+    lab.juju("upgrade-model", "--agent-version", "2.6.5", "--wait")
+    assert "machine 0: swap" in said(lab.container(names.ORCHESTRATOR))
+    assert "swap" not in said(second)
+
+
+def test_it_takes_over_from_one_that_is_frozen_whose_late_commands_do_nothing(lab: Lab, second: Container) -> None:
+    first, before, workloads = lab.container(names.ORCHESTRATOR), fence(lab), lab.workloads()
+    first.pause()
+    try:
+        lab.juju("upgrade-model", "--agent-version", "2.6.6", "--wait")
+    finally:
+        first.unpause()
+    assert lab.versions() == dict.fromkeys(AGENTS, "2.6.6")
+    assert "machine 0: swap" in said(second)
+    assert [after > was for was, after in zip(before, fence(lab), strict=True)] == [True, True]
+    shown = [run(machine, "upgradectl show") for machine in lab.machines()]
+    for was, machine in zip(before, lab.machines(), strict=True):
+        tag = run(machine, "basename /var/lib/juju/tools/machine-*").strip()
+        code, output = machine.exec_run(["upgradectl", "swap", str(was), "2.6.5-bionic-amd64", tag])
+        assert (code, b"another orchestrator holds the lease" in output) == (70, True)
+    assert [run(machine, "upgradectl show") for machine in lab.machines()] == shown
+    assert lab.workloads() == workloads
+
+
+def test_a_bad_release_ends_with_its_canary_back_on_the_old_version(lab: Lab, second: Container) -> None:
+    # Whoever holds the lease is gone: the other one, continued, takes over again.
+    second.kill()
+    failed = lab.juju("upgrade-model", "--agent-version", "2.6.7", "--canary", "1", "--wait", expect=None)
+    assert failed.returncode != 0
+    upgrade = lab.juju.json("show-upgrade")
+    assert phases(upgrade) == {"0": "rolled-back", "1": "skipped"}
+    assert "does not stay up" in upgrade["machines"][0]["agents"][0]["reason"]
+    assert lab.versions() == dict.fromkeys(AGENTS, "2.6.6")
+
+
+def test_a_whole_upgrade_is_put_back_and_every_agent_says_so(lab: Lab) -> None:
+    workloads = lab.workloads()
+    lab.juju("upgrade-model", "--agent-version", "2.6.10", "--ignore-agent-versions", "--wait")
+    assert lab.versions() == dict.fromkeys(AGENTS, "2.6.10")
+    number = str(lab.juju.json("show-upgrade")["id"])
+    lab.juju("abort-upgrade", number, "--rollback", expect=None)
+
+    def probe() -> tuple[Any, str]:
+        found = lab.juju.json("show-upgrade", number)
+        return (found if found["status"] == "aborted" else None), f"upgrade {number}: {phases(found)}"
+
+    assert phases(wait_for(probe, Deadline(120), 0.5)) == {"0": "rolled-back", "1": "rolled-back"}
+    assert lab.versions() == dict.fromkeys(AGENTS, "2.6.6")
+    assert lab.workloads() == workloads
