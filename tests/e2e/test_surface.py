@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -123,6 +124,40 @@ def test_the_other_wrenches(lab: Lab) -> None:
     )
     run(lab.machine(0), "rm -r /var/lib/juju/wrench && systemctl restart jujud-machine-0")
     until(lab, "as before", lambda status: status["machines"]["0"]["juju-status"]["current"] == "started")
+
+
+def test_the_wrenches_of_a_units_agent(lab: Lab) -> None:
+    machine, wrench = lab.machine(0), "/var/lib/juju/wrench"
+
+    def throw(*features: str) -> None:
+        lines = "".join(f"{feature}\\n" for feature in features)
+        run(machine, f"install -d {wrench} && printf '{lines}' > {wrench}/unit-agent")
+        run(machine, "systemctl restart jujud-unit-ubuntu-0")
+
+    def agent(status: Any) -> tuple[str, str]:
+        found = status["applications"]["ubuntu"]["units"]["ubuntu/0"]["juju-status"]
+        return found["current"], found.get("message", "")
+
+    throw("always-try-upgrade", "fail-upgrade-start")
+    until(lab, "held up", lambda status: agent(status) == ("executing", "upgrading to 2.6.10"))
+    throw("always-try-upgrade", "fail-upgrade", "short-upgrade-timeout")
+    gave_up = ("error", "upgrade to 2.6.10 failed (giving up): wrench")
+    status = until(lab, "given up", lambda status: agent(status) == gave_up)
+    # Its machine and its workload have nothing to do with it.
+    assert status["machines"]["0"]["juju-status"]["current"] == "started"
+    assert status["applications"]["ubuntu"]["units"]["ubuntu/0"]["workload-status"]["current"] == "active"
+    run(machine, f"rm -r {wrench} && systemctl restart jujud-unit-ubuntu-0")
+    until(lab, "as before", lambda status: agent(status) == ("idle", ""))
+
+
+def test_status_is_shown_again_and_again(lab: Lab) -> None:
+    with lab.juju.start("status", "--watch", "200ms", "--format", "oneline") as process:
+        assert process.stdout is not None
+        shown = [line for line, _ in zip(process.stdout, range(6), strict=False)]
+        process.send_signal(signal.SIGINT)
+        assert process.stdout.read().endswith("interrupted\n")
+        assert process.wait(30) == 130
+    assert len([line for line in shown if line.startswith("- ubuntu/0: ")]) == 2
 
 
 def test_the_log_is_filtered(lab: Lab) -> None:

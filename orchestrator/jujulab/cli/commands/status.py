@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import sys
+import threading
+from typing import TYPE_CHECKING, Any
+
 import click
 
 from jujulab.cli import output
 from jujulab.cli.framework import juju_command
 from jujulab.cli.options import format_option, model_option, utc_option
 
+if TYPE_CHECKING:
+    from jujulab.status.tree import Shape
+
 
 @juju_command(
     examples=[
         ("The current model:", "jujulab status"),
         ("The controller itself, after its upgrade:", "jujulab status -m aws:controller"),
+        ("Every two seconds, while it is upgraded:", "jujulab status --watch 2s"),
         ("Two applications and a machine, for a program:", "jujulab status ubuntu haproxy 3 --format json"),
     ],
     see_also=["machines", "models", "show-upgrade", "show-status-log"],
@@ -27,6 +35,7 @@ from jujulab.cli.options import format_option, model_option, utc_option
 @click.option("--color", "colour", is_flag=True, help="Force colour, also where there is no terminal.")
 @click.option("--retry-count", default=3, show_default=True, help="How often a failed call is tried again.")
 @click.option("--retry-delay", default="100ms", show_default=True, metavar="TIME", help="Time between tries.")
+@click.option("--watch", metavar="TIME", help="Show it again and again, with this time between, until interrupted.")
 def command(
     patterns: tuple[str, ...],
     model: str | None,
@@ -37,6 +46,7 @@ def command(
     colour: bool,
     retry_count: int,
     retry_delay: str,
+    watch: str | None,
 ) -> None:
     """Show the machines, applications and units of a model.
 
@@ -52,23 +62,48 @@ def command(
     from jujulab.cli.fetch import full_status
     from jujulab.client_version import client_version
     from jujulab.session import connect_model
-    from jujulab.status import text
     from jujulab.status.times import TimeForm
-    from jujulab.status.tree import Shape, build, relation_rows
+    from jujulab.status.tree import Shape
 
-    with connect_model(model) as session:
-        wire = full_status(session, patterns, storage, retry_count, seconds(retry_delay))
-        client = client_version(session.store, session.controller.name)
-        name = session.controller.name
-    shape = Shape((client.major, client.minor), TimeForm.choose(utc))
-    tree = build(wire, name, shape)
+    delay, interval = seconds(retry_delay), seconds(watch) if watch else 0.0
+    if colour:
+        click.get_current_context().color = True
+    pause = threading.Event()
+    while True:
+        with connect_model(model) as session:
+            wire = full_status(session, patterns, storage, retry_count, delay)
+            client = client_version(session.store, session.controller.name)
+            name = session.controller.name
+        if interval and sys.stdout.isatty():
+            click.clear()
+        shape = Shape((client.major, client.minor), TimeForm.choose(utc))
+        show(wire, name, shape, output_format, relations=relations, storage=storage, filtered=bool(patterns))
+        if not interval:
+            return
+        sys.stdout.flush()
+        pause.wait(interval)
+
+
+def show(
+    wire: dict[str, Any],
+    controller: str,
+    shape: Shape,
+    output_format: str,
+    *,
+    relations: bool,
+    storage: bool,
+    filtered: bool,
+) -> None:
+    """Prints one answer of ``FullStatus`` in one of the forms."""
+    from jujulab.status import text
+    from jujulab.status.tree import build, relation_rows
+
+    tree = build(wire, controller, shape)
     if storage:
         tree["storage"] = {}
     rows = relation_rows(wire) if relations else []
     makers = {"tabular": lambda: text.tabular(tree, shape, rows), "summary": lambda: text.summary(tree)}
-    if colour:
-        click.get_current_context().color = True
     output.emit(tree, output_format, makers.get(output_format, lambda: text.oneline(tree)))
     if text.is_empty(tree):
         empty = f'Model "{tree["model"]["name"]}" is empty.'
-        output.info("Nothing matched specified filters." if patterns else empty)
+        output.info("Nothing matched specified filters." if filtered else empty)
