@@ -192,6 +192,11 @@ class Controller:
     def database(self) -> Path:
         return self.directory / "data" / "controller.db"
 
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
     def start(self, version: str | None = None) -> Controller:
         self.version = version or self.version
         with (self.directory / "stderr").open("ab") as stderr:
