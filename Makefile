@@ -7,6 +7,7 @@ SHELL := bash
 
 # Any Python from 3.11 on.
 PYTHON ?= python3
+MINUTES ?= 10
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
@@ -52,6 +53,10 @@ e2e: $(READY) ## Run the end-to-end tests on real containers
 	@images/host/compose-ready
 	@images/host/with-engine bash -c '$(BIN)/python -m jujulab.images && $(BIN)/pytest tests/e2e'
 
+.PHONY: fuzz
+fuzz: $(READY) ## Send the controller nonsense for MINUTES (10): no crash may come of it
+	@FUZZ_MINUTES=$(MINUTES) $(BIN)/pytest tests/fuzz -k minutes
+
 .PHONY: help
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "%-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -72,7 +77,7 @@ lock: ## Choose the dependencies anew: constraints.txt, and those of the clients
 
 .PHONY: process
 process: $(READY) ## Run the tests that drive real agent and controller processes on the loopback
-	@$(BIN)/pytest tests/process
+	@$(BIN)/pytest tests/process tests/fuzz
 
 .PHONY: schedules
 schedules: $(READY) ## Try a hundred thousand simulated upgrades, with faults and people at any moment (COUNT, FIRST)

@@ -10,13 +10,17 @@ import signal
 import socket
 import ssl
 from asyncio import sslproto
+from collections.abc import Callable
 from pathlib import Path
+from typing import cast
 
 from aiohttp import web
 
 import jujulab_controller.facades.all
 from jujulab_controller import backups_restore, bootstrap, notices
+from jujulab_controller.door import DOOR, Door, Limits
 from jujulab_controller.http import Http
+from jujulab_controller.http_errors import answer_in_jujus_shape, one_line
 from jujulab_controller.hub import Hub
 from jujulab_controller.logsink import Handler
 from jujulab_controller.services import Services
@@ -122,14 +126,17 @@ class App:
         logger.info("controller %s %s serves its API", mine.name, self._version)
 
     async def _listen(self, http: Http, context: ssl.SSLContext) -> None:
-        application = web.Application()
+        door = Door(self._listener, context, Limits.of_process())
+        application = web.Application(middlewares=[answer_in_jujus_shape])
+        application[DOOR] = door
         application.add_routes(http.routes())
-        runner = web.AppRunner(application, access_log=None, shutdown_timeout=5)
+        runner = web.AppRunner(application, access_log=None, shutdown_timeout=5, logger=one_line())
         await runner.setup()
         self._exits.push_async_callback(runner.cleanup)
-        site = web.SockSite(runner, self._listener, ssl_context=context, backlog=_BACKLOG)
-        await site.start()
+        door.open(cast(Callable[[], asyncio.Protocol], runner.server))
         self._exits.push_async_callback(http.close)
+        # Whoever comes from here on waits in systemd's queue for the next process.
+        self._exits.push_async_callback(door.close)
 
     def _tls(self, cert: str, key: str) -> ssl.SSLContext:
         """OpenSSL reads certificates from files only; Juju's name for this one is ``server.pem``."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
@@ -14,6 +13,7 @@ from aiohttp import web
 from jujulab_controller.auth import Access, Identity
 from jujulab_controller.backups import NOT_THE_CONTROLLER_MODEL, RESTORING
 from jujulab_controller.errors import NOT_FOUND, UNAUTHORIZED, bad_request
+from jujulab_controller.rpc.frames import MalformedError, load
 from jujulab_core.errors import JujulabError, RpcError
 
 if TYPE_CHECKING:
@@ -86,10 +86,9 @@ class BackupsHttp:
 
 async def _wanted(request: web.Request) -> str:
     try:
-        body = json.loads(await request.text())
-    except ValueError as error:
-        raise bad_request(f"the request's body is not JSON: {error}") from None
-    wanted = body.get("id") if isinstance(body, dict) else None
+        wanted = load((await request.read()).decode()).get("id")
+    except (UnicodeDecodeError, MalformedError) as error:
+        raise bad_request(f"the request's body is not a JSON object: {error}") from None
     if not isinstance(wanted, str) or not wanted:
         raise bad_request("missing backup ID")
     return wanted

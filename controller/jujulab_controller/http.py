@@ -16,7 +16,9 @@ from jujulab_controller.access import while_allowed
 from jujulab_controller.auth import Access, Identity
 from jujulab_controller.backups_http import BackupsHttp
 from jujulab_controller.debug_log import Filter
+from jujulab_controller.door import trust
 from jujulab_controller.errors import UNAUTHORIZED, permission_denied
+from jujulab_controller.http_errors import error as http_error
 from jujulab_controller.login import check_user, wrong_password
 from jujulab_controller.register import register
 from jujulab_controller.rpc.connection import HEARTBEAT, MAX_REQUEST_BYTES, Connection
@@ -42,6 +44,8 @@ _HTTP_STATUS = {
     "try again": 429,
 }
 _PIECE = 256 * 1024
+# A client that is told that the connection ends has so long to agree.
+CLOSE_SECONDS = 3.0
 
 
 class Http:
@@ -82,9 +86,11 @@ class Http:
         """A websocket with Juju's RPC."""
         if self._ending:
             return web.Response(status=503, text="apiserver shutdown in progress")
-        socket = web.WebSocketResponse(heartbeat=HEARTBEAT, compress=False, max_msg_size=MAX_REQUEST_BYTES)
+        socket = web.WebSocketResponse(
+            timeout=CLOSE_SECONDS, heartbeat=HEARTBEAT, compress=False, max_msg_size=MAX_REQUEST_BYTES
+        )
         if not socket.can_prepare(request):
-            return web.Response(status=400, text="this is a websocket: see the API's documentation")
+            return http_error(400, "this is a websocket: see the API's documentation", "bad request")
         connection = Connection(self._services, Session(request.match_info.get("model"), request.remote or ""), socket)
         self._connections.add(connection)
         try:
@@ -110,7 +116,7 @@ class Http:
         except JujulabError as error:
             message = error.message if isinstance(error, RpcError) else str(error)
             logger.error("error fetching agent binaries: %s", message)
-            return _error(400, f"error fetching agent binaries: {message}", "")
+            return http_error(400, f"error fetching agent binaries: {message}", "")
         return web.FileResponse(services.binaries.path(row.sha256), headers={"Content-Type": TAR_GZ})
 
     async def post_tools(self, request: web.Request) -> web.Response:
@@ -121,14 +127,14 @@ class Http:
             code = error.code if isinstance(error, RpcError) else ""
             message = error.message if isinstance(error, RpcError) else str(error)
             status = _HTTP_STATUS.get(code, 500 if isinstance(error, RpcError) and not code else 400)
-            return _error(status, message, code)
+            return http_error(status, message, code)
         return web.json_response({"tools": tools})
 
     async def log(self, request: web.Request) -> web.StreamResponse:
         """The debug log as a stream; the login comes first, then a frame that says how it went."""
         socket = web.WebSocketResponse(heartbeat=HEARTBEAT, compress=False)
         if not socket.can_prepare(request):
-            return web.Response(status=400, text="this is a websocket: see the API's documentation")
+            return http_error(400, "this is a websocket: see the API's documentation", "bad request")
         await socket.prepare(request)
         model = request.match_info.get("model") or self._services.controller_model
         try:
@@ -140,6 +146,7 @@ class Http:
             await socket.send_str(json.dumps({"error": {"message": message, "code": code}}) + "\n")
             await socket.close()
             return socket
+        trust(request)
         await socket.send_str("{}\n")
         streaming = wanted.stream_to(socket, self._services.logs)
         with contextlib.suppress(RpcError):
@@ -152,7 +159,7 @@ class Http:
         try:
             return web.json_response(await register(self._services, request))
         except RpcError as error:
-            return _error(_HTTP_STATUS.get(error.code, 500), error.message, error.code)
+            return http_error(_HTTP_STATUS.get(error.code, 500), error.message, error.code)
 
     async def _upload(self, request: web.Request) -> list[dict[str, Any]]:
         services = self._services
@@ -209,7 +216,3 @@ class Http:
 async def _body(request: web.Request) -> AsyncIterator[bytes]:
     async for piece in request.content.iter_chunked(_PIECE):
         yield piece
-
-
-def _error(status: int, message: str, code: str) -> web.Response:
-    return web.json_response({"error": {"message": message, "code": code}}, status=status)

@@ -31,6 +31,8 @@ T = TypeVar("T")
 
 _WHO = {"user": Who.USER, "machine": Who.MACHINE, "unit": Who.UNIT, "orchestrator": Who.ORCHESTRATOR}
 ORCHESTRATOR = "orchestrator-0"
+# Nobody's name is longer; names that were tried are remembered for a while.
+MAX_NAME = 255
 
 
 def wrong_password() -> RpcError:
@@ -84,13 +86,13 @@ async def check_user(services: Services, name: str, password: str, remote: str) 
         RpcError: Refused.
     """
     user = await services.store.read(lambda db: users.get(db, name))
-    usable = user is not None and not user.disabled and user.password_hash
-    async with services.failed_logins.checking:
-        services.failed_logins.check(remote, name)
-        right = await in_thread(check_password, password, user.password_hash if user and usable else NOBODY)
-        if user is None or not right:
-            services.failed_logins.failed(remote, name)
-            raise wrong_password()
+    if len(name) > MAX_NAME:
+        raise wrong_password()
+    stored = user.password_hash if user is not None and not user.disabled and user.password_hash else NOBODY
+    async with services.failed_logins.turn(remote, name) as limits:
+        right = await limits.is_right(remote, name, password, stored, lambda: check_password(password, stored))
+    if user is None or not right:
+        raise wrong_password()
     return user
 
 

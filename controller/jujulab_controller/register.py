@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import asyncio
 from typing import Any
 
 from aiohttp import web
@@ -11,6 +11,7 @@ from jujulab_controller.auth import check_password, hash_user_password
 from jujulab_controller.errors import bad_request
 from jujulab_controller.login import in_thread, wrong_password
 from jujulab_controller.rpc.call import entity, text
+from jujulab_controller.rpc.frames import MalformedError, load
 from jujulab_controller.services import Services
 from jujulab_controller.state import users
 from jujulab_controller.state.store import Tx
@@ -18,6 +19,7 @@ from jujulab_core.errors import RpcError
 
 # Nothing longer than this is a user's name, a secret and a password.
 MAX_BYTES = 16 * 1024
+READ_SECONDS = 20.0
 
 
 async def register(services: Services, request: web.Request) -> dict[str, Any]:
@@ -31,9 +33,9 @@ async def register(services: Services, request: web.Request) -> dict[str, Any]:
     if not password:
         raise bad_request("cannot use an empty password")
     remote = request.remote or ""
-    async with services.failed_logins.checking:
-        services.failed_logins.check(remote, name)
-        hashed = await in_thread(hash_user_password, password)
+    async with services.failed_logins.turn(remote, name) as limits:
+        async with limits.hashing(remote):
+            hashed = await in_thread(hash_user_password, password)
 
         def write(tx: Tx) -> None:
             user = users.get(tx.db, name)
@@ -44,21 +46,22 @@ async def register(services: Services, request: web.Request) -> dict[str, Any]:
         try:
             await services.store.write(write)
         except RpcError:
-            services.failed_logins.failed(remote, name)
+            limits.failed(remote, name)
             raise
     return {}
 
 
 async def _read(request: web.Request) -> dict[str, Any]:
-    body = await request.content.read(MAX_BYTES + 1)
-    while len(body) <= MAX_BYTES and (more := await request.content.read(MAX_BYTES)):
-        body += more
+    body = b""
+    try:
+        async with asyncio.timeout(READ_SECONDS):
+            while len(body) <= MAX_BYTES and (more := await request.content.read(MAX_BYTES)):
+                body += more
+    except TimeoutError:
+        raise bad_request(f"the registration did not come within {READ_SECONDS:g} s") from None
     if len(body) > MAX_BYTES:
         raise bad_request(f"a registration has at most {MAX_BYTES} bytes")
     try:
-        params = json.loads(body)
-    except ValueError:
-        params = None
-    if not isinstance(params, dict):
-        raise bad_request("a registration is a JSON object")
-    return params
+        return load(body.decode())
+    except (UnicodeDecodeError, MalformedError) as error:
+        raise bad_request(f"a registration is a JSON object: {error}") from None

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jujulab_controller.access import FailedLogins
 from jujulab_controller.backups_store import Backups
 from jujulab_controller.binaries import BinaryCache
+from jujulab_controller.guessing import FailedLogins
 from jujulab_controller.hub import Hub
 from jujulab_controller.internet import Internet
 from jujulab_controller.logsink import LogSink

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Row
 
 from jujulab_controller.auth import Access, Identity
 from jujulab_controller.errors import NOT_FOUND, bad_request
+from jujulab_controller.rpc.call import mapping
 from jujulab_controller.services import Services
 from jujulab_controller.state import agents, applications, machines, models, quarantine, upgrades, users
 from jujulab_controller.state.store import Tx
@@ -166,11 +167,9 @@ def rollout_options(params: Json) -> Json | None:
     Raises:
         RpcError: One of them is not what it should be.
     """
-    given = params.get("rollout")
+    given = mapping(params, "rollout")
     if not given:
         return None
-    if not isinstance(given, dict):
-        raise bad_request("parameter rollout is not an object")
     options = dict(rollout.DEFAULTS)
     for key in rollout.DEFAULTS:
         if given.get(key) is not None:

@@ -18,8 +18,8 @@ from jujulab.lab.labfile import UserSpec
 from jujulab.lab.users import ensure_user, user_dir
 from jujulab.registration import Token, set_first_password
 from jujulab.store import Store
-from jujulab_controller.access import BURST, MAX_NAMES, REFILL_SECONDS, FailedLogins
 from jujulab_controller.auth import NOBODY, check_password, hash_user_password
+from jujulab_controller.guessing import BURST, MAX_NAMES, REFILL_SECONDS, FailedLogins
 from jujulab_core.errors import RpcError, UsageError
 from jujulab_core.rpc import Client
 from tests.support.controller_process import Controller, Streams, add_model, running

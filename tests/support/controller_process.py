@@ -227,6 +227,17 @@ class Controller:
         self._process.send_signal(signal.SIGTERM)
         return self._process.wait(20)
 
+    @property
+    def is_running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    @property
+    def resident(self) -> int:
+        """Bytes of memory that the process has."""
+        assert self._process is not None
+        status = Path(f"/proc/{self._process.pid}/status").read_text()
+        return int(status.partition("VmRSS:")[2].split()[0]) * 1024
+
     def log(self) -> str:
         return (self.directory / "stderr").read_text()
 

@@ -8,7 +8,7 @@ from jujulab_controller.auth import hash_agent_password
 from jujulab_controller.errors import bad_request, permission_denied
 from jujulab_controller.facades.bulk import each
 from jujulab_controller.facades.statuses import note
-from jujulab_controller.rpc.call import Call, entity, text
+from jujulab_controller.rpc.call import Call, entity, items, text
 from jujulab_controller.rpc.registry import Where, Who, facade
 from jujulab_controller.services import LAB_ENDPOINT
 from jujulab_controller.state import agents, applications, machines
@@ -34,9 +34,7 @@ async def set_machine_addresses(call: Call) -> dict[str, Any]:
     async def one(item: dict[str, Any]) -> dict[str, Any]:
         machine_id = entity(call.own(text(item, "tag")), "machine")
         found = [
-            text(address, "value")
-            for address in item.get("addresses") or []
-            if isinstance(address, dict) and address.get("scope") != "local-machine"
+            text(address, "value") for address in items(item, "addresses") if address.get("scope") != "local-machine"
         ]
         await call.services.store.write(lambda tx: machines.set_addresses(tx, call.model, machine_id, found))
         return {}

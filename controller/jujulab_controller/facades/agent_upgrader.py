@@ -7,7 +7,7 @@ from typing import Any
 from jujulab_controller.errors import NOT_FOUND
 from jujulab_controller.facades.bulk import each
 from jujulab_controller.hub import Topic
-from jujulab_controller.rpc.call import Call, text
+from jujulab_controller.rpc.call import Call, mapping, text
 from jujulab_controller.rpc.registry import Where, Who, facade
 from jujulab_controller.state import agents, machines, models
 from jujulab_controller.upgrade_view import describe
@@ -25,7 +25,7 @@ async def set_tools(call: Call) -> dict[str, Any]:
 
     async def one(item: dict[str, Any]) -> dict[str, Any]:
         tag = call.own(text(item, "tag"))
-        binary = Binary.parse(text(item.get("tools") or {}, "version"))
+        binary = Binary.parse(text(mapping(item, "tools"), "version"))
         await call.services.store.write(lambda tx: agents.report_version(tx, call.model, tag, binary))
         return {}
 

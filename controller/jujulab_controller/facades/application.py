@@ -12,7 +12,7 @@ from jujulab_controller.charms import series_of
 from jujulab_controller.errors import bad_request
 from jujulab_controller.facades.bulk import each
 from jujulab_controller.placement import add_units, default_arch, default_series
-from jujulab_controller.rpc.call import Call, entity, number, text
+from jujulab_controller.rpc.call import Call, entity, items, mapping, number, text
 from jujulab_controller.rpc.registry import Where, facade
 from jujulab_controller.state import applications, models
 from jujulab_controller.state.store import Tx
@@ -28,10 +28,10 @@ async def deploy(call: Call) -> dict[str, Any]:
 
     async def one(item: dict[str, Any]) -> dict[str, Any]:
         name, url = text(item, "application"), text(item, "charm-url")
-        wanted = text(item, "series") or series_of((item.get("charm-origin") or {}).get("base") or {})
+        wanted = text(item, "series") or series_of(mapping(mapping(item, "charm-origin"), "base"))
         subordinate = item.get("subordinate") is True
         count = 0 if subordinate else _count(item)
-        placement = _placement(item)
+        placement, config = items(item, "placement"), mapping(item, "config")
 
         def write(tx: Tx) -> None:
             models.check_blocks(tx.db, call.model, "change")
@@ -45,7 +45,7 @@ async def deploy(call: Call) -> dict[str, Any]:
                 charm,
                 series,
                 subordinate=subordinate,
-                config=item.get("config") or {},
+                config=config,
             )
             if count:
                 add_units(tx, call.model, name or charm.name, count, placement)
@@ -59,7 +59,7 @@ async def deploy(call: Call) -> dict[str, Any]:
 @application.method("AddUnits", Access.WRITE)
 async def add_units_(call: Call) -> dict[str, Any]:
     """Adds units to an application."""
-    name, count, placement = call.text("application"), _count(call.params), _placement(call.params)
+    name, count, placement = call.text("application"), _count(call.params), call.items("placement")
 
     def write(tx: Tx) -> list[str]:
         models.check_blocks(tx.db, call.model, "change")
@@ -146,10 +146,3 @@ def _count(params: dict[str, Any]) -> int:
     if not 0 <= count <= MAX_UNITS:
         raise bad_request(f"cannot add {count} units: from 0 to {MAX_UNITS} at once")
     return count
-
-
-def _placement(params: dict[str, Any]) -> list[dict[str, Any]]:
-    placement = params.get("placement") or []
-    if not isinstance(placement, list) or not all(isinstance(item, dict) for item in placement):
-        raise bad_request("parameter placement is not a list of objects")
-    return placement

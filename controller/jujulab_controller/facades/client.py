@@ -11,7 +11,7 @@ from jujulab_controller.facades.bulk import each
 from jujulab_controller.facades.machine_manager import add_machines, destroy_machines
 from jujulab_controller.facades.model_config import get_constraints, set_constraints
 from jujulab_controller.model_info import info_for
-from jujulab_controller.rpc.call import Call, number, text
+from jujulab_controller.rpc.call import Call, mapping, number, text, texts
 from jujulab_controller.rpc.registry import Where, facade
 from jujulab_controller.state import agents, snapshot
 from jujulab_controller.status import StatusBuilder, status
@@ -73,7 +73,7 @@ async def status_history(call: Call) -> dict[str, Any]:
         kind, tag = text(item, "historyKind"), text(item, "tag")
         if kind not in _HISTORY_KINDS:
             raise bad_request(f'invalid status history kind "{kind}"')
-        size, since, exclude = _filter(item.get("filter") or {})
+        size, since, exclude = _filter(mapping(item, "filter"))
         await call.services.store.read(lambda db: agents.get(db, call.model, tag))
         rows = await call.services.store.read(
             lambda db: agents.history(db, call.model, tag, _HISTORY_KINDS[kind], size, since, exclude)
@@ -91,6 +91,6 @@ def _filter(wanted: dict[str, Any]) -> tuple[int, str, list[str]]:
         stamp = clock.stamp(clock.parse(since)) if since else ""
     except ValueError as error:
         raise bad_request(f'invalid status history date "{since}"') from error
-    exclude = [str(message) for message in wanted.get("exclude") or ()]
+    exclude = texts(wanted, "exclude")
     size = number(wanted, "size", 0) or (agents.HISTORY_LINES if since else _DEFAULT_LINES)
     return size, stamp, exclude

@@ -9,7 +9,7 @@ from jujulab_controller.charms import series_of
 from jujulab_controller.errors import bad_request, entry
 from jujulab_controller.facades.bulk import each
 from jujulab_controller.placement import default_arch, default_series
-from jujulab_controller.rpc.call import Call, entity, text
+from jujulab_controller.rpc.call import Call, entity, mapping, text
 from jujulab_controller.rpc.registry import Where, facade
 from jujulab_controller.state import applications, machines, models
 from jujulab_controller.state.store import Tx
@@ -79,7 +79,7 @@ def _remove(tx: Tx, call: Call, machine_id: str, *, force: bool) -> list[str]:
 
 
 async def _add(call: Call, item: dict[str, Any]) -> dict[str, Any]:
-    series = text(item, "series") or series_of(item.get("base") or {})
+    series = text(item, "series") or series_of(mapping(item, "base"))
     if item.get("parent-id") or item.get("container-type"):
         raise bad_request("the lab has no containers in machines: add a machine instead")
 

@@ -8,7 +8,7 @@ from jujulab_controller import config, controller_config
 from jujulab_controller.auth import Access
 from jujulab_controller.facades.bulk import each
 from jujulab_controller.facades.model_manager import model_manager
-from jujulab_controller.rpc.call import Call
+from jujulab_controller.rpc.call import Call, mapping, texts
 from jujulab_controller.state import models
 from jujulab_controller.state.store import Tx
 from jujulab_core.errors import RpcError
@@ -34,7 +34,7 @@ async def set_model_defaults(call: Call) -> dict[str, Any]:
     """Sets defaults."""
 
     async def one(item: dict[str, Any]) -> dict[str, Any]:
-        changes = dict(item.get("config") or {})
+        changes = mapping(item, "config")
         if "agent-version" in changes:
             raise RpcError("agent-version cannot have a default value")
         checked = config.check(changes)
@@ -55,7 +55,7 @@ async def unset_model_defaults(call: Call) -> dict[str, Any]:
     """Puts keys back to Juju's own defaults."""
 
     async def one(item: dict[str, Any]) -> dict[str, Any]:
-        keys = {str(key) for key in item.get("keys") or ()}
+        keys = set(texts(item, "keys"))
 
         def write(tx: Tx) -> None:
             mine = models.the_controller(tx.db)

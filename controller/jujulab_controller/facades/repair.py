@@ -8,7 +8,7 @@ from jujulab_controller.auth import Access
 from jujulab_controller.facades.application import application
 from jujulab_controller.facades.bulk import each
 from jujulab_controller.facades.machine_manager import machine_manager
-from jujulab_controller.rpc.call import Call, entity
+from jujulab_controller.rpc.call import Call, entity, items, text
 from jujulab_controller.state import agents, applications, models
 from jujulab_controller.state.store import Tx
 from jujulab_core.errors import RpcError
@@ -18,7 +18,7 @@ from jujulab_core.tags import machine_tag, unit_tag
 @application.method("ResolveUnitErrors", Access.WRITE)
 async def resolve_unit_errors(call: Call) -> dict[str, Any]:
     """Marks the errors of units as resolved; with ``all`` those of every unit that has one."""
-    tags = [item.get("tag", "") for item in call.mapping("tags").get("entities") or ()]
+    tags = [text(item, "tag") for item in items(call.mapping("tags"), "entities")]
     if call.flag("all"):
         units = await call.services.store.read(lambda db: applications.units_of_model(db, call.model))
         tags = [unit_tag(unit.name) for unit in units if unit.workload_status == "error"]

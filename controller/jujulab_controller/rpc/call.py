@@ -72,12 +72,7 @@ class Call:
         Raises:
             RpcError: Something else is there.
         """
-        value = self.params.get(key)
-        if value is None:
-            return {}
-        if not isinstance(value, dict):
-            raise bad_request(f"parameter {key} is not an object")
-        return value
+        return mapping(self.params, key)
 
     def items(self, key: str) -> list[dict[str, Any]]:
         """A list of objects; empty when absent.
@@ -85,12 +80,7 @@ class Call:
         Raises:
             RpcError: Something else is there.
         """
-        value = self.params.get(key)
-        if value is None:
-            return []
-        if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
-            raise bad_request(f"parameter {key} is not a list of objects")
-        return value
+        return items(self.params, key)
 
     def texts(self, key: str) -> list[str]:
         """A list of texts; empty when absent.
@@ -98,12 +88,7 @@ class Call:
         Raises:
             RpcError: Something else is there.
         """
-        value = self.params.get(key)
-        if value is None:
-            return []
-        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-            raise bad_request(f"parameter {key} is not a list of texts")
-        return value
+        return texts(self.params, key)
 
     def tags(self, key: str = "entities") -> list[str]:
         """The tags of ``{"entities": [{"tag"}]}``.
@@ -138,6 +123,48 @@ def text(mapping: dict[str, Any], key: str, default: str = "") -> str:
     return value
 
 
+def mapping(outer: dict[str, Any], key: str) -> dict[str, Any]:
+    """An object from an object of the parameters; empty when absent.
+
+    Raises:
+        RpcError: Something else is there.
+    """
+    value = outer.get(key)
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise bad_request(f"parameter {key} is not an object")
+    return value
+
+
+def items(outer: dict[str, Any], key: str) -> list[dict[str, Any]]:
+    """A list of objects from an object of the parameters; empty when absent.
+
+    Raises:
+        RpcError: Something else is there.
+    """
+    value = outer.get(key)
+    if value is None:
+        return []
+    if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
+        raise bad_request(f"parameter {key} is not a list of objects")
+    return value
+
+
+def texts(outer: dict[str, Any], key: str) -> list[str]:
+    """A list of texts from an object of the parameters; empty when absent.
+
+    Raises:
+        RpcError: Something else is there.
+    """
+    value = outer.get(key)
+    if value is None:
+        return []
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise bad_request(f"parameter {key} is not a list of texts")
+    return value
+
+
 def number(mapping: dict[str, Any], key: str, default: int = 0) -> int:
     """A whole number from an object of the parameters.
 
@@ -147,7 +174,8 @@ def number(mapping: dict[str, Any], key: str, default: int = 0) -> int:
     value = mapping.get(key)
     if value is None:
         return default
-    if type(value) is not int:
+    # What is no 64-bit number is one in no client, and the database has none either.
+    if type(value) is not int or not -(2**63) <= value < 2**63:
         raise bad_request(f"parameter {key} is not a whole number")
     return value
 

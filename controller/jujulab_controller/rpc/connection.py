@@ -1,14 +1,22 @@
-"""One websocket: reads requests, runs each in a task of its own, sends answers in any order."""
+"""One websocket: reads requests, runs each in a task of its own, sends answers in any order.
+
+What a client can make the controller keep is bounded. Before the login, requests are answered one after another, and
+the door sees to it that they are not many. After it, so many calls of one connection run at once that the others'
+turns come; a call has its turn until its answer is sent, so that a client that does not read has a handful of answers
+waiting and no more.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from typing import TYPE_CHECKING
 
 from aiohttp import WSCloseCode, WSMsgType, web
 from aiohttp.abc import AbstractStreamWriter
 
+from jujulab_controller.door import trust
 from jujulab_controller.errors import TRY_AGAIN
 from jujulab_controller.rpc import dispatch, frames
 from jujulab_controller.rpc.session import Session
@@ -20,10 +28,15 @@ if TYPE_CHECKING:
 logger = logging.getLogger("juju.apiserver.connection")
 
 MAX_REQUEST_BYTES = 4 * 1024 * 1024
-# Requests of one connection that run at the same time; each blocked `Next` is one.
+# Requests of one connection that are under way; each blocked `Next` is one. Together they have at most so many bytes.
 MAX_RUNNING = 256
+MAX_RUNNING_BYTES = 2 * MAX_REQUEST_BYTES
+# Calls of one connection that run, or whose answers wait to be sent. A blocked `Next` costs nothing and is not counted.
+MAX_TURNS = 8
+# What a `Next` brings is not held up by the turns; of that and all else no more than this may wait to be sent.
+MAX_UNSENT_BYTES = 32 * 1024 * 1024
 # A client that takes nothing for so long is cut off.
-SEND_TIMEOUT = 60.0
+SEND_TIMEOUT = 30.0
 # The server asks every client this often whether it is still there, and waits half as long for the answer.
 HEARTBEAT = 20.0
 
@@ -36,6 +49,9 @@ class Connection:
         self.session = session
         self._socket = socket
         self._tasks: set[asyncio.Task[None]] = set()
+        self._turns = asyncio.Semaphore(MAX_TURNS)
+        self._running_bytes = 0
+        self._unsent_bytes = 0
         self._sending = asyncio.Lock()
         self._writer: AbstractStreamWriter | None = None
         self._transport: asyncio.Transport | None = None
@@ -46,9 +62,11 @@ class Connection:
         self._transport = request.transport
         try:
             async for message in self._socket:
-                if message.type is not WSMsgType.TEXT or not self._accept(message.data):
+                if message.type is not WSMsgType.TEXT or not await self._accept(message.data):
                     await self._socket.close(code=WSCloseCode.POLICY_VIOLATION)
                     break
+                if self.session.is_logged_in:
+                    trust(request)
         finally:
             for task in self._tasks:
                 task.cancel()
@@ -60,33 +78,52 @@ class Connection:
         """Ends the connection because the server ends."""
         await self._socket.close(code=WSCloseCode.GOING_AWAY, message=b"apiserver shutdown in progress")
 
-    def _accept(self, text: str) -> bool:
+    async def _accept(self, text: str) -> bool:
+        """Takes in what the client sent; false when the connection is to be ended for it."""
         try:
             request = frames.parse(text)
+        except frames.WrongTypeError as error:
+            await self._send(frames.bad(error.number, error.refusal))
+            return True
         except frames.MalformedError as error:
             logger.warning("closing a connection that sent a malformed frame: %s", error)
             return False
-        task = asyncio.get_running_loop().create_task(self._answer(request))
+        if not self.session.is_logged_in:
+            await self._answer(request)
+            return True
+        if len(self._tasks) >= MAX_RUNNING or self._running_bytes + len(text) > MAX_RUNNING_BYTES:
+            refusal = RpcError("too many requests at once on one connection: try again", TRY_AGAIN)
+            await self._send(frames.bad(request.number, refusal))
+            return True
+        task = asyncio.get_running_loop().create_task(self._run(request, len(text)))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return True
 
+    async def _run(self, request: frames.Request, size: int) -> None:
+        self._running_bytes += size
+        try:
+            async with contextlib.nullcontext() if request.method == "Next" else self._turns:
+                await self._answer(request)
+        finally:
+            self._running_bytes -= size
+
     async def _answer(self, request: frames.Request) -> None:
-        if len(self._tasks) > MAX_RUNNING:
-            error = RpcError(f"more than {MAX_RUNNING} requests at once on one connection", TRY_AGAIN)
-            await self._send(frames.bad(request.number, error))
-            return
         await self._send(await dispatch.answer(self._services, self.session, request))
 
     async def _send(self, message: bytes) -> None:
-        # Whole answers one after another: fragments of two answers must not mix. What waits here is bounded by
-        # the number of running requests, and by time.
+        # Whole answers one after another: fragments of two answers must not mix.
+        self._unsent_bytes += len(message)
         try:
+            if self._unsent_bytes > MAX_UNSENT_BYTES:
+                raise ConnectionResetError("the client does not read")
             async with asyncio.timeout(SEND_TIMEOUT), self._sending:
                 await self._send_fragments(message)
         except (TimeoutError, ConnectionError):
             if self._transport is not None:
                 self._transport.abort()
+        finally:
+            self._unsent_bytes -= len(message)
 
     async def _send_fragments(self, message: bytes) -> None:
         if self._transport is None or self._writer is None:

@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 import json
+import math
 import struct
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from jujulab_controller.errors import bad_request
 from jujulab_core.errors import RpcError
 
 # Juju cuts big replies into fragments of this size; some clients refuse longer frames.
 FRAGMENT_BYTES = 64 * 1024
+# Requests of real clients have four levels.
+MAX_DEPTH = 50
 _TEXT, _CONTINUATION, _FINAL = 0x1, 0x0, 0x80
+# The fields of a request in the order of Request, with what an absent one counts as.
+_FIELDS: tuple[tuple[str, Any, type, str], ...] = (
+    ("type", "", str, "a text"),
+    ("version", 0, int, "a whole number"),
+    ("request", "", str, "a text"),
+    ("id", "", str, "a text"),
+    ("params", None, dict, "an object"),
+)
 
 
 class Request(NamedTuple):
@@ -38,32 +50,88 @@ class MalformedError(ValueError):
     """What came is not a request; there is nobody to answer."""
 
 
+class WrongTypeError(MalformedError):
+    """A field of a request is not what it should be; who sent it can be told.
+
+    Attributes:
+        number: The request's id.
+        refusal: What to answer.
+    """
+
+    def __init__(self, number: int, field: str, expected: str) -> None:
+        self.number = number
+        self.refusal = bad_request(f"{field} of the request is not {expected}")
+        super().__init__(self.refusal.message)
+
+
 def parse(text: str) -> Request:
     """Reads a request; keys of the frame count without regard to case, nulls as absent.
 
     Raises:
-        MalformedError: It is not JSON, not an object, or has no usable ``request-id``.
+        WrongTypeError: It has a ``request-id``, and another field is of a wrong type.
+        MalformedError: It is not JSON as the standard has it, not an object, nested deeper than any real request, or
+            has no usable ``request-id``.
     """
-    try:
-        frame = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise MalformedError(f"not JSON: {error}") from error
-    if not isinstance(frame, dict):
-        raise MalformedError("not an object")
+    frame = load(text)
     fields = {key.lower(): value for key, value in frame.items() if value is not None}
     number = fields.get("request-id")
-    if type(number) is not int or number < 0:
+    if type(number) is not int or not 0 <= number < 2**64:
         raise MalformedError("no request-id")
-    version = fields.get("version", 0)
-    params = fields.get("params", {})
-    return Request(
-        number,
-        str(fields.get("type", "")),
-        version if type(version) is int else 0,
-        str(fields.get("request", "")),
-        str(fields.get("id", "")),
-        params if isinstance(params, dict) else {},
-    )
+    known = fields.get("id", "")
+    if type(known) is int:
+        fields["id"] = str(known)
+    fields.setdefault("params", {})
+    for field, default, kind, expected in _FIELDS:
+        if type(fields.setdefault(field, default)) is not kind:
+            raise WrongTypeError(number, field, expected)
+    return Request(number, *(fields[field] for field, *_ in _FIELDS))
+
+
+def load(text: str) -> dict[str, Any]:
+    """Reads an object from whoever it comes.
+
+    Raises:
+        MalformedError: It is not JSON as the standard has it, not an object, or nested deeper than any real one.
+    """
+    try:
+        loaded = json.loads(text, parse_constant=_refuse, parse_float=_finite)
+    except (ValueError, RecursionError) as error:
+        raise MalformedError(f"not JSON: {error}") from error
+    if not isinstance(loaded, dict):
+        raise MalformedError("not an object")
+    _check_depth(loaded)
+    if "\\u" in text and not _is_unicode(loaded):
+        raise MalformedError("half a surrogate pair")
+    return loaded
+
+
+def _refuse(constant: str) -> Any:
+    raise ValueError(f"{constant} is no number")
+
+
+def _finite(text: str) -> float:
+    # What cannot be said in JSON must not get into the state: it would be in the answers to others.
+    if not math.isfinite(number := float(text)):
+        raise ValueError("a number is too large")
+    return number
+
+
+def _check_depth(frame: dict[str, Any]) -> None:
+    level: list[Any] = [frame]
+    for _ in range(MAX_DEPTH):
+        children = (child for parent in level for child in (parent.values() if type(parent) is dict else parent))
+        level = [child for child in children if type(child) in (dict, list)]
+        if not level:
+            return
+    raise MalformedError(f"more than {MAX_DEPTH} levels of objects and lists")
+
+
+def _is_unicode(frame: dict[str, Any]) -> bool:
+    try:
+        json.dumps(frame, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def good(number: int, response: dict[str, Any]) -> bytes:

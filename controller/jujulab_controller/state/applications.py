@@ -35,6 +35,13 @@ def get(db: Connection, model_uuid: str, name: str) -> Row[Any]:
     return application
 
 
+def set_config(tx: Tx, model_uuid: str, name: str, config: dict[str, Any]) -> None:
+    """Replaces the settings of an application."""
+    same = (applications.c.model_uuid == model_uuid, applications.c.name == name)
+    tx.db.execute(update(applications).where(*same).values(config=json.dumps(config)))
+    tx.notify("application", model_uuid, name)
+
+
 def of_model(db: Connection, model_uuid: str) -> list[Row[Any]]:
     """The applications of a model, by name."""
     return list(

@@ -67,10 +67,17 @@ COMMANDS: dict[str, Entry] = {
     "download-backup": Entry(JUJU, "Download a backup that is kept on a controller."),
     "machines": Entry(JUJU, "List the machines of a model.", ("list-machines",)),
     "model-config": Entry(JUJU, "Show or change a model's configuration."),
+    "model-constraints": Entry(
+        JUJU, "Show the constraints that new machines of a model get.", ("get-model-constraints",)
+    ),
+    "set-model-constraints": Entry(JUJU, "Replace the constraints that new machines of a model get."),
     "model-defaults": Entry(JUJU, "Show or change what new models' configuration begins with.", ("model-default",)),
     "models": Entry(JUJU, "List the models of a controller.", ("list-models",)),
     "remove-machine": Entry(JUJU, "Remove machines from a model."),
     "remove-unit": Entry(JUJU, "Remove units from a model."),
+    "config": Entry(JUJU, "Show or change an application's configuration."),
+    "remove-application": Entry(JUJU, "Remove applications from a model, with their units."),
+    "integrate": Entry(JUJU, "Relate two applications.", ("relate", "add-relation")),
     "resolved": Entry(JUJU, "Mark the errors of units as resolved."),
     "retry-provisioning": Entry(JUJU, "Make the containers of machines that have none."),
     "restore-backup": Entry(JUJU, "Put the state of a backup in place of a controller's."),

@@ -24,6 +24,7 @@ from jujulab.cli.options import model_option
 )
 @click.option("--to", metavar="MACHINE,..", help="Machines for the units, by their ids. By default new ones.")
 @click.option("--series", metavar="SERIES", help="Series of new machines. By default the model's.")
+@click.option("--base", metavar="NAME@CHANNEL", help="The same in the words of Juju 3, such as ubuntu@22.04.")
 @click.option("--channel", metavar="CHANNEL", help="Channel of the charm.")
 @click.option("--config", multiple=True, metavar="KEY=VALUE|FILE", help="Configuration of the application.")
 @click.option("--constraints", metavar="TEXT", help="Constraints of new machines, such as arch=amd64.")
@@ -36,6 +37,7 @@ def command(
     num_units: int,
     to: str | None,
     series: str | None,
+    base: str | None,
     channel: str | None,
     config: tuple[str, ...],
     constraints: str | None,
@@ -64,6 +66,7 @@ def command(
         "application": name,
         "charm-url": charm,
         "series": series or "",
+        "charm-origin": {"base": _base(base)} if base else None,
         "channel": channel or "",
         "num-units": num_units,
         "config": parse(config),
@@ -75,3 +78,12 @@ def command(
         url = full_status(session, [name])["applications"][name]["charm"]
         output.info(f'Located charm "{url}".\nDeploying charm "{url}".')
         provision(session)
+
+
+def _base(text: str) -> dict[str, str]:
+    from jujulab_core.errors import UsageError
+
+    name, _, channel = text.partition("@")
+    if not name or not channel:
+        raise UsageError(f'invalid base "{text}": expected it like ubuntu@22.04')
+    return {"name": name, "channel": channel}

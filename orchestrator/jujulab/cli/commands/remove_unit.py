@@ -18,7 +18,10 @@ from jujulab.cli.options import model_option
 @click.option("--force", is_flag=True, help="Do not stop at errors.")
 @click.option("--destroy-storage", is_flag=True, help="Destroy storage as well; a lab's units have none.")
 @click.option("--no-wait", is_flag=True, help="With --force: do not wait between steps.")
-def command(units: tuple[str, ...], model: str | None, force: bool, destroy_storage: bool, no_wait: bool) -> None:
+@click.option("--no-prompt", is_flag=True, help="Do not ask; this client never does.")
+def command(
+    units: tuple[str, ...], model: str | None, force: bool, destroy_storage: bool, no_wait: bool, no_prompt: bool
+) -> None:
     """Remove units from a model. Their machines stay."""
     from jujulab.session import connect_model
     from jujulab_core.errors import UsageError
