@@ -1,11 +1,10 @@
-"""The Docker engine itself is restarted, or killed, in the middle of an upgrade.
+"""The Docker engine itself is restarted in the middle of an upgrade.
 
 On an engine of the tests' own: the one that runs everything else is left alone.
 """
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Iterator
 
 import pytest
@@ -33,25 +32,22 @@ def lab(own: OwnEngine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[La
     juju = Juju(data, own.inside, own.address)
     options = ["--name", "reboot", "--agent-version", "2.6.4", "--machines", "1", "--units", "1"]
     with support.lab(client, data, "reboot", "reboot", *options, juju=juju) as made:
-        juju("publish", "2.6.5", "2.6.6", "2.6.7")
-        juju("upgrade-controller", "--agent-version", "2.6.7", "--wait")
+        juju("publish", "2.6.5", "2.6.6")
+        juju("upgrade-controller", "--agent-version", "2.6.6", "--wait")
         yield made
     client.close()
 
 
-@pytest.mark.parametrize(("how", "version"), [(signal.SIGTERM, "2.6.5"), (signal.SIGKILL, "2.6.6")])
-def test_an_upgrade_survives_a_restart_of_the_engine(
-    lab: Lab, own: OwnEngine, how: signal.Signals, version: str
-) -> None:
+def test_an_upgrade_survives_a_restart_of_the_engine(lab: Lab, own: OwnEngine) -> None:
     machine = lab.machine(0)
     run(machine, f"mkdir -p {WRENCH} && echo machine-agent/unpacked >{WRENCH}/stop-at")
-    following = lab.juju.start("upgrade-model", "--agent-version", version, "--wait")
+    following = lab.juju.start("upgrade-model", "--agent-version", "2.6.5", "--wait")
     run(machine, f"timeout {REACH_SECONDS} sh -c 'until [ -e {WRENCH}/stopped-at ]; do sleep 0.05; done'")
-    own.stop(how)
+    own.stop()
     own.start()
     said, _ = following.communicate(timeout=300)
     assert following.returncode == 0, said
-    assert lab.versions() == {"0": version, "ubuntu/0": version}
+    assert lab.versions() == {"0": "2.6.5", "ubuntu/0": "2.6.5"}
 
 
 def test_a_lab_that_was_stopped_stays_stopped(lab: Lab, own: OwnEngine) -> None:
@@ -60,4 +56,4 @@ def test_a_lab_that_was_stopped_stays_stopped(lab: Lab, own: OwnEngine) -> None:
     own.start()
     assert lab.juju.json("labs")["labs"]["reboot"]["state"] == "stopped"
     lab.juju("start", "reboot")
-    assert lab.versions() == {"0": "2.6.6", "ubuntu/0": "2.6.6"}
+    assert lab.versions() == {"0": "2.6.5", "ubuntu/0": "2.6.5"}

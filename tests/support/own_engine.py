@@ -7,7 +7,6 @@ host's. What listens on its loopback is reached by programs that are started wit
 from __future__ import annotations
 
 import os
-import signal
 import socket
 import subprocess
 from collections.abc import Iterator
@@ -15,7 +14,9 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import docker
+import requests
 from docker import DockerClient
+from docker.errors import DockerException
 
 from jujulab.images import image_tag
 from jujulab_core.waiting import Deadline, wait_for
@@ -68,7 +69,10 @@ class OwnEngine:
                 except OSError as error:
                     return None, f"the engine to answer ({error}); its log is {directory / 'log'}"
             with closing(self.client()) as client:
-                return client.ping() or None, "the engine to answer"
+                try:
+                    return client.ping() or None, "the engine to answer"
+                except (DockerException, requests.exceptions.RequestException) as error:
+                    return None, f"the engine to answer ({error}); its log is {directory / 'log'}"
 
         wait_for(probe, Deadline(SECONDS))
 
@@ -76,10 +80,10 @@ class OwnEngine:
         """A new client of it."""
         return docker.DockerClient(self.address, version="1.41", timeout=120)
 
-    def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
-        """Ends it; with SIGKILL its containers notice nothing until the next start."""
+    def stop(self) -> None:
+        """Ends it, and with it its containers."""
         assert self._engine is not None
-        self._engine.send_signal(how)
+        self._engine.terminate()
         self._engine.wait(SECONDS)
 
     def load_images(self, source: DockerClient) -> None:
