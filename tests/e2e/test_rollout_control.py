@@ -83,6 +83,8 @@ def test_a_pause_holds_back_all_who_wait_and_both_watchers_see_the_end(lab: Lab)
     assert set(phases(record)[1:]) <= WAITING
     assert {agent["owner"] for machine in record["machines"][1:] for agent in machine["agents"]} == {"human"}
     assert versions(lab) == {"2.6.4", "2.6.5"}
+    note = f"Upgrade {record['id']} to 2.6.5 is paused (paused by admin): 1/4 machines are done."
+    assert note in lab.juju("status").stderr
 
     master, slave = pty.openpty()
     environment = {**os.environ, "JUJULAB_DATA": str(lab.juju.data), "TERM": "xterm", "COLUMNS": "120", "LINES": "40"}
@@ -190,7 +192,9 @@ def test_a_bad_release_stops_at_the_canary_and_is_quarantined(lab: Lab) -> None:
 
 def test_checks_find_the_bad_machine_ask_about_the_doubtful_one_and_a_retry_completes(lab: Lab) -> None:
     checks = [
-        {"name": "boots", "exec": "test -d /run/systemd/system"},
+        {"name": "boots", "exec": "systemctl is-system-running --wait", "timeout": 20, "on": ["0"]},
+        {"name": "web", "http": ":8080/", "on": ["ubuntu"]},
+        {"name": "ssh", "tcp": 22, "on": ["0", "3"]},
         {"name": "doubtful", "exec": "no-such-program", "on": ["2"]},
         {"name": "repaired", "exec": "test -e /tmp/repaired", "on": ["3"]},
     ]

@@ -134,6 +134,24 @@ def test_how_a_rollout_proceeds_in_a_few_words() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("status", "more", "said"),
+    [
+        ("complete", {}, ""),
+        ("aborted", {"roll-back": True}, ""),
+        ("running", {}, "Upgrade 3 to 2.6.10 is under way: 1/4 machines are done. See: jujulab show-upgrade 3 --watch"),
+        (
+            "paused",
+            {"reason": "paused by bob"},
+            "Upgrade 3 to 2.6.10 is paused (paused by bob): 1/4 machines are done. See: jujulab resume-upgrade 3",
+        ),
+        ("failed", {"reason": "x"}, "Upgrade 3 to 2.6.10 failed: 1/4 machines are done. See: jujulab show-upgrade 3"),
+    ],
+)
+def test_what_is_said_to_who_looks_at_the_model(status: str, more: dict[str, Any], said: str) -> None:
+    assert upgrades.standing(record(status, phases={"done": 1, "staged": 3}, **more)) == said
+
+
 def test_every_agent_has_its_history_and_an_owner() -> None:
     one = record("paused", [agent("machine-0", "done"), agent("unit-u-0", "verifying")], [agent("machine-1", "staged")])
     names = ("seq", "time", "tag", "phase", "status", "reason", "by")

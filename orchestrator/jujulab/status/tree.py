@@ -250,3 +250,16 @@ def _with_interfaces(
         interface, scope = known.get((application, endpoint), ("", ""))
         tree[endpoint] = [{"related-application": other, "interface": interface, "scope": scope} for other in others]
     return tree
+
+
+def is_mixed(wire: Mapping[str, Any]) -> bool:
+    """Whether some agent does not run its model's version (section F.2): something is, or was, under way.
+
+    Args:
+        wire: What ``FullStatus`` answered.
+    """
+    machines = (wire.get("machines") or {}).values()
+    applications = (wire.get("applications") or {}).values()
+    units = (unit for application in applications for unit in (application.get("units") or {}).values())
+    agents = [entry.get("agent-status") or {} for entry in (*machines, *units)]
+    return any(agent.get("version") != wire["model"].get("version") for agent in agents)

@@ -117,6 +117,28 @@ def closing(upgrade: Upgrade) -> str:
     )
 
 
+def standing(upgrade: Upgrade) -> str:
+    """One sentence about an upgrade that is not over or did not succeed, for who looks at its model; else nothing.
+
+    Args:
+        upgrade: As the list of upgrades has it.
+    """
+    status, number = upgrade["status"], upgrade["id"]
+    if status == "complete" or (status == "aborted" and upgrade.get("roll-back")):
+        return ""
+    verb = {"running": "is under way", "failed": "failed", "aborted": "was aborted"}.get(status, f"is {status}")
+    reason = f" ({upgrade['reason']})" if upgrade.get("reason") and status != "failed" else ""
+    steps = {
+        "running": f"show-upgrade {number} --watch",
+        "paused": f"show-upgrade {number}" if asks(upgrade) else f"resume-upgrade {number}",
+        "aborting": f"show-upgrade {number} --watch",
+    }
+    return (
+        f"Upgrade {number} to {upgrade['to']} {verb}{reason}: {_done(upgrade)} machines are done. "
+        f"See: jujulab {steps.get(status, f'show-upgrade {number}')}"
+    )
+
+
 def verdict(upgrade: Upgrade) -> str:
     """The sentence about an upgrade that did not succeed, and a line for each machine that failed."""
     bad = sum(machine_phase(machine) in BAD for machine in upgrade["machines"])

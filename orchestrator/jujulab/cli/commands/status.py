@@ -13,6 +13,7 @@ from jujulab.cli.framework import juju_command
 from jujulab.cli.options import format_option, model_option, utc_option
 
 if TYPE_CHECKING:
+    from jujulab.session import Session
     from jujulab.status.tree import Shape
 
 
@@ -63,7 +64,7 @@ def command(
     from jujulab.client_version import client_version
     from jujulab.session import connect_model
     from jujulab.status.times import TimeForm
-    from jujulab.status.tree import Shape
+    from jujulab.status.tree import Shape, is_mixed
 
     delay, interval = seconds(retry_delay), seconds(watch) if watch else 0.0
     if colour:
@@ -74,10 +75,13 @@ def command(
             wire = full_status(session, patterns, storage, retry_count, delay)
             client = client_version(session.store, session.controller.name)
             name = session.controller.name
+            note = _upgrade(session) if output_format == "tabular" and is_mixed(wire) else ""
         if interval and sys.stdout.isatty():
             click.clear()
         shape = Shape((client.major, client.minor), TimeForm.choose(utc))
         show(wire, name, shape, output_format, relations=relations, storage=storage, filtered=bool(patterns))
+        if note:
+            output.info(f"\n{note}")
         if not interval:
             return
         sys.stdout.flush()
@@ -107,3 +111,14 @@ def show(
     if text.is_empty(tree):
         empty = f'Model "{tree["model"]["name"]}" is empty.'
         output.info("Nothing matched specified filters." if filtered else empty)
+
+
+def _upgrade(session: Session) -> str:
+    """Where the model's newest upgrade stands, in a sentence; nothing where there is nothing to say.
+
+    It is ours and no part of Juju's table, so it is asked for only when the table shows that something is under way.
+    """
+    from jujulab.status.upgrades import standing
+
+    found = session.client.call("LabUpgrades", "List", {"model-tag": session.model().tag})["upgrades"]
+    return standing(found[0]) if found else ""
