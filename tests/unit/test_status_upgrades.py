@@ -143,7 +143,7 @@ def test_how_a_rollout_proceeds_in_a_few_words() -> None:
         (
             "paused",
             {"reason": "paused by bob"},
-            "Upgrade 3 to 2.6.10 is paused (paused by bob): 1/4 machines are done. See: jujulab resume-upgrade 3",
+            "Upgrade 3 to 2.6.10 is paused by bob: 1/4 machines are done. See: jujulab resume-upgrade 3",
         ),
         ("failed", {"reason": "x"}, "Upgrade 3 to 2.6.10 failed: 1/4 machines are done. See: jujulab show-upgrade 3"),
     ],

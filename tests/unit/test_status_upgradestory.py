@@ -57,7 +57,7 @@ def test_a_story_from_its_beginning_to_its_end() -> None:
     assert story.tell(record, more) == [
         "00:00:12Z [1/4] machine 0: done",
         "00:00:13Z [1/4] machine 1: failed: it is gone",
-        "00:00:14Z [1/4] paused: paused by bob",
+        "00:00:14Z [1/4] paused by bob",
     ]
     assert story.seq == events.seq
     assert story.tell(record, []) == []

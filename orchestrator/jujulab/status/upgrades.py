@@ -117,6 +117,11 @@ def closing(upgrade: Upgrade) -> str:
     )
 
 
+def with_reason(status: str, reason: str) -> str:
+    """A status and why: ``paused by admin``, ``failed: 1 of 4 machines failed: machine 3``."""
+    return reason if reason.startswith(status) else ": ".join(filter(None, (status, reason)))
+
+
 def standing(upgrade: Upgrade) -> str:
     """One sentence about an upgrade that is not over or did not succeed, for who looks at its model; else nothing.
 
@@ -126,15 +131,16 @@ def standing(upgrade: Upgrade) -> str:
     status, number = upgrade["status"], upgrade["id"]
     if status == "complete" or (status == "aborted" and upgrade.get("roll-back")):
         return ""
-    verb = {"running": "is under way", "failed": "failed", "aborted": "was aborted"}.get(status, f"is {status}")
-    reason = f" ({upgrade['reason']})" if upgrade.get("reason") and status != "failed" else ""
+    reason = str(upgrade.get("reason") or "")
+    verbs = {"running": "is under way", "failed": "failed", "aborted": f"was {with_reason(status, reason)}"}
+    verb = verbs.get(status, f"is {with_reason(status, reason)}")
     steps = {
         "running": f"show-upgrade {number} --watch",
         "paused": f"show-upgrade {number}" if asks(upgrade) else f"resume-upgrade {number}",
         "aborting": f"show-upgrade {number} --watch",
     }
     return (
-        f"Upgrade {number} to {upgrade['to']} {verb}{reason}: {_done(upgrade)} machines are done. "
+        f"Upgrade {number} to {upgrade['to']} {verb}: {_done(upgrade)} machines are done. "
         f"See: jujulab {steps.get(status, f'show-upgrade {number}')}"
     )
 
@@ -143,10 +149,10 @@ def verdict(upgrade: Upgrade) -> str:
     """The sentence about an upgrade that did not succeed, and a line for each machine that failed."""
     bad = sum(machine_phase(machine) in BAD for machine in upgrade["machines"])
     counted = f" ({bad} of {_count(len(upgrade['machines']), 'machine')} failed)" if bad else ""
-    ended = {"paused": "is paused", "aborted": "was aborted"}.get(upgrade["status"], upgrade["status"])
+    verb = {"paused": "is ", "aborted": "was "}.get(upgrade["status"], "")
+    ended = f"{verb}{with_reason(upgrade['status'], str(upgrade.get('reason') or ''))}"
     head = f"upgrade {upgrade['id']} of model {upgrade['model-name']} to {upgrade['to']} {ended}"
-    reason = f": {upgrade['reason']}" if upgrade.get("reason") else ""
-    return "\n".join([f"{head}{reason}{counted}", *(f"  {line}" for line in failures(upgrade))])
+    return "\n".join([f"{head}{counted}", *(f"  {line}" for line in failures(upgrade))])
 
 
 def closing_of_abort(upgrade: Upgrade) -> str:

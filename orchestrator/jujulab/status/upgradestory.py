@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from jujulab.rollout.phases import BAD, IN_FLIGHT, TERMINAL, Phase
 from jujulab.status.times import TimeForm
-from jujulab.status.upgrades import Upgrade, machine_phase, rollout_text
+from jujulab.status.upgrades import Upgrade, machine_phase, rollout_text, with_reason
 from jujulab_core.tags import split_tag
 
 
@@ -57,7 +57,7 @@ class Story:
                 f"{f'; {rollout}' if rollout else ''}"
             )
         count = f"{self._count(upgrade)} " if self._phases else ""
-        return f"{count}{status}{f': {reason}' if reason else ''}"
+        return f"{count}{with_reason(status, reason)}"
 
     def _phase(self, machines: list[str], phase: Phase, reason: str) -> str:
         known = any(machine in self._phases for machine in machines)
