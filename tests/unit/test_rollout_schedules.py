@@ -19,7 +19,7 @@ def test_no_schedule_breaks_an_invariant() -> None:
     seen: set[tuple[Phase, Phase]] = set()
     for seed in range(SCHEDULES):
         seen |= rollout_world.run(seed)
-    # Some steps of the table are rare; with a hundred thousand schedules none may be missing.
+    # Some steps of the table are rare; `make schedules` says which.
     assert len(seen) > 0.8 * len(TRANSITIONS)
 
 
