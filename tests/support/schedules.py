@@ -1,8 +1,8 @@
 """``python -m tests.support.schedules [COUNT] [FIRST]``: simulated upgrades, one a seed, on all processors.
 
 Prints how many were tried, in what time, and which steps of the rollout's table none of them took (the rarest are those
-of machines that somebody else had upgraded before). Ends with 1 at the first that breaks an invariant; its seed brings it
-back.
+of machines that somebody else had upgraded before). Ends with 1 at the first that breaks an invariant; its seed brings
+it back.
 """
 
 from __future__ import annotations
