@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from docker.errors import APIError
 from docker.models.containers import Container
 
-from jujulab.faults import making
+from jujulab.faults import making, registry
 from jujulab.faults.ledger import Ledger
 from jujulab.faults.model import Record, Scene
 from jujulab.history.recorder import Recorder
@@ -94,9 +94,11 @@ class Storm:
                 else:
                     target = (self._named(stroke.target),) if stroke.target else ()
                     # The controller's name is the lab's.
-                    self._records[number] = making.inject(
+                    record = making.inject(
                         self._scene, self._scene.lab, stroke.kind, target, OPTIONS.get(stroke.kind, {})
                     )
+                    if not registry.find(stroke.kind).at_once:
+                        self._records[number] = record
         except (JujulabError, APIError) as error:
             self.failures[f"{stroke.kind}: {error}"] += 1
             return False
