@@ -9,6 +9,7 @@ import signal
 import sys
 from pathlib import Path
 
+from jujulab.rollout.acts import Limits
 from jujulab.rollout.daemon import Orchestrator, Settings
 from jujulab.rollout.hands import Hands
 from jujulab_core.errors import JujulabError
@@ -29,9 +30,10 @@ def main(arguments: list[str] | None = None) -> int:
     logging.getLogger("paramiko").setLevel(logging.CRITICAL)
     try:
         config = json.loads(options.config.read_text())
-        settings = Settings(config["api"], config["ca-cert"], config["tag"], config["password"])
+        limits = Limits(**config.get("deadlines", {}))
+        settings = Settings(config["api"], config["ca-cert"], config["tag"], config["password"], limits)
         orchestrator = Orchestrator(settings, Hands(options.key))
-    except (OSError, ValueError, KeyError, JujulabError) as error:
+    except (OSError, ValueError, KeyError, TypeError, JujulabError) as error:
         print(f"ERROR cannot read the orchestrator's configuration: {error}", file=sys.stderr)  # noqa: T201
         return 1
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -42,10 +42,12 @@ def test_a_version_of_another_stream_is_not_published_again() -> None:
         ("controller: {}", "f, line 1: lab is missing: it names the lab"),
         ("lab: A_b", 'f, line 1: lab "A_b" is not a valid lab name'),
         ("lab: [x]", "f, line 1: lab must be a single value"),
-        ("lab: x\nfoo: 1", "f, line 2: foo is not known here; known are controller, lab"),
+        ("lab: x\nfoo: 1", "f, line 2: foo is not known here; known are controller, deadlines, lab"),
         ("lab: x\n  y: 1", "f, line 2: mapping values are not allowed here"),
         ("lab: x\nlab: y", "f, line 2: lab is there twice"),
         ("lab: x\ncontroller: {agent-version: 2.6}", 'f, line 2: controller.agent-version invalid version "2.6"'),
+        ("lab: x\ndeadlines: {stage: 0}", "f, line 2: deadlines.stage is 0; allowed is 1 to 86400"),
+        ("lab: x\ndeadlines: {lunch: 1}", "f, line 2: deadlines.lunch is not known here; known are ask, look"),
         ("lab: x\ncontroller: {api-port: 99999}", "f, line 2: controller.api-port is 99999; allowed is 0 to 65535"),
         ("lab: x\ncontroller: {config: [a]}", "f, line 2: controller.config must be a map of keys and values"),
         (

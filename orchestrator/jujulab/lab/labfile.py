@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
 import yaml
 
 from jujulab.lab.names import check_name
+from jujulab.rollout.acts import Limits
 from jujulab_core import controllersettings, rollout, tags
 from jujulab_core.errors import JujulabError, UsageError
 from jujulab_core.simplestreams import check_stream
@@ -24,6 +25,7 @@ _T = TypeVar("_T")
 
 STREAM_NAMES = ("released", "proposed", "devel", "testing")
 MODEL_LEVELS = ("read", "write", "admin")
+DEADLINES = {limit.name.replace("_", "-") for limit in fields(Limits)}
 CONTROLLER_LEVELS = ("login", "superuser")
 DEFAULT_VERSION = "2.6.4"
 
@@ -73,6 +75,7 @@ class LabSpec:
         rollout: How upgrades of the hosted models proceed unless a command says otherwise: the keys of
             `jujulab_core.rollout.DEFAULTS`, each as the text that a model's configuration keeps.
         users: The users beside ``admin``.
+        deadlines: Seconds for parts of an upgrade, other than :class:`jujulab.rollout.acts.Limits` has.
     """
 
     name: str
@@ -84,6 +87,7 @@ class LabSpec:
     rollout: Mapping[str, str] = field(default_factory=dict)
     users: tuple[UserSpec, ...] = ()
     config: Mapping[str, str] = field(default_factory=dict)
+    deadlines: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def controller_settings(self) -> dict[str, str]:
@@ -174,8 +178,7 @@ def read(path: Path) -> LabSpec:
     try:
         text = path.read_text()
     except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise UsageError(f"cannot read the lab file {path}: {reason}") from error
+        raise UsageError(f"cannot read the lab file {path}: {getattr(error, 'strerror', 'not UTF-8 text')}") from error
     return parse(text, str(path))
 
 
@@ -205,10 +208,11 @@ class _Reader:
         self._source = source
 
     def lab(self, root: yaml.Node) -> LabSpec:
-        top = self._map(root, "", {"lab", "controller", "streams", "models", "users", "rollout"})
+        top = self._map(root, "", {"lab", "controller", "streams", "models", "users", "rollout", "deadlines"})
         if "lab" not in top:
             raise self._wrong(root, "lab", "is missing: it names the lab")
         name = self._checked(top["lab"], "lab", check_name)
+        deadlines = self._map(top.get("deadlines"), "deadlines", DEADLINES)
         controller = self._map(top.get("controller"), "controller", {"name", "agent-version", "api-port", "config"})
         version = Number.parse(DEFAULT_VERSION)
         if "agent-version" in controller:
@@ -227,6 +231,7 @@ class _Reader:
             models=self._models(top.get("models"), version),
             rollout=self._rollout(top.get("rollout")),
             users=self._users(top.get("users"), top.get("models")),
+            deadlines={name: self._count(value, f"deadlines.{name}", 1, 86400) for name, value in deadlines.items()},
             config=self._config(controller.get("config")),
         )
         self._consistent(spec, top.get("models"))
@@ -273,9 +278,9 @@ class _Reader:
             series = self._checked(entry.get("series"), f"{key}.series", str, default_series(version))
             machines = entry.get("machines")
             if isinstance(machines, yaml.MappingNode):
-                fields = self._map(machines, f"{key}.machines", {"count", "series"})
-                count = self._count(fields.get("count"), f"{key}.machines.count", 0, 1000)
-                series = self._checked(fields.get("series"), f"{key}.machines.series", str, series)
+                group = self._map(machines, f"{key}.machines", {"count", "series"})
+                count = self._count(group.get("count"), f"{key}.machines.count", 0, 1000)
+                series = self._checked(group.get("series"), f"{key}.machines.series", str, series)
             else:
                 count = self._count(machines, f"{key}.machines", 0, 1000)
             models.append(

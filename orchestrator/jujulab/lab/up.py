@@ -279,6 +279,7 @@ class _Up:
             "ca-cert": made.ca.certificate,
             "tag": "orchestrator-0",
             "password": made.orchestrator_password,
+            "deadlines": {key.replace("-", "_"): seconds for key, seconds in self._spec.deadlines.items()},
         }
         self._engine.ensure_started(
             ContainerSpec(

@@ -1,0 +1,230 @@
+"""The faults that are worth most in a rehearsal (the Juju upgrade specification, section L.3), on one lab.
+
+For each: which machine fails, what is said of it, what the operator does, and that it then completes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from docker import DockerClient
+
+from jujulab_core.waiting import Deadline, wait_for
+from tests.e2e import support
+from tests.e2e.support import Juju, Lab
+
+pytestmark = pytest.mark.e2e
+
+LAB_FILE = """
+lab: l3
+controller: {name: l3, agent-version: 2.6.4}
+streams:
+  released: [2.6.4, 2.6.5, 2.6.6, 2.6.7, 2.6.8, 2.6.9, 2.6.10, 2.7.0, 2.7.1, 2.7.2, 2.7.3, 2.7.4, 2.7.5, 2.7.6]
+models:
+  default:
+    machines: 2
+    applications: {ubuntu: {units: 2}}
+users: {reader: {models: {default: read}}}
+deadlines: {stage: 120, stage-help: 3, swap: 30, restart: 45, look: 3, retry: 2}
+"""
+SECONDS = 150.0
+
+
+@pytest.fixture(scope="module")
+def lab(engine: DockerClient, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """A lab of two machines whose orchestrator is less patient than usual."""
+    path = tmp_path_factory.mktemp("lab") / "lab.yaml"
+    path.write_text(LAB_FILE)
+    with support.lab(engine, tmp_path_factory.mktemp("data"), "l3", "l3", str(path)) as made:
+        yield made
+
+
+def upgrade(lab: Lab, version: str, *flags: str, expect: int = 0) -> str:
+    """Upgrades the model, waits for the end, and gives what was said."""
+    done = lab.juju("upgrade-model", "--agent-version", version, "--wait", *flags, expect=expect)
+    return done.stderr
+
+
+def machine(lab: Lab, number: int) -> dict[str, Any]:
+    """What show-upgrade says of a machine's agent in the newest upgrade of the model."""
+    shown = lab.juju.json("show-upgrade", "-m", "l3:default")
+    found = next(entry for entry in shown["machines"] if entry["id"] == str(number))
+    agent: dict[str, Any] = found["agents"][0]
+    return agent
+
+
+def becomes(lab: Lab, number: int, good: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+    """Waits until show-upgrade says of a machine what it should."""
+
+    def probe() -> tuple[dict[str, Any] | None, str]:
+        agent = machine(lab, number)
+        return (agent, "") if good(agent) else (None, f"machine {number}, which is {agent}")
+
+    return wait_for(probe, Deadline(SECONDS), 1.0)
+
+
+def completes(lab: Lab, version: str) -> None:
+    """Waits until the newest upgrade is complete, and holds status against it."""
+
+    def probe() -> tuple[bool | None, str]:
+        shown = lab.juju.json("show-upgrade", "-m", "l3:default")
+        return (True, "") if shown["status"] == "complete" else (None, f"the upgrade to be complete: {shown}")
+
+    wait_for(probe, Deadline(SECONDS), 1.0)
+    assert set(lab.versions().values()) == {version}
+
+
+def says(reason: str) -> Callable[[dict[str, Any]], bool]:
+    return lambda agent: reason in agent["reason"]
+
+
+def test_12_the_hosted_model_goes_first(lab: Lab) -> None:
+    assert "upgrade 'controller' model first" in upgrade(lab, "2.6.5", expect=1)
+    assert set(lab.versions().values()) == {"2.6.4"}
+
+
+def test_9_the_controller_is_killed_between_the_exchange_and_the_steps(lab: Lab) -> None:
+    following = lab.juju.start("upgrade-controller", "--agent-version", "2.7.6", "--wait")
+
+    def probe() -> tuple[bool | None, str]:
+        link = lab.container("controller").exec_run(["readlink", "/var/lib/juju/tools/machine-0"]).output.decode()
+        return (True, "") if "2.7.6" in link else (None, f"the controller's link to be exchanged: {link}")
+
+    wait_for(probe, Deadline(SECONDS), 0.05)
+    killed = lab.juju("fault", "controller-kill", expect=None)
+    said, _ = following.communicate(timeout=SECONDS)
+    assert killed.returncode == 0, killed.stderr
+    assert following.returncode == 0, said
+    assert set(lab.versions("controller").values()) == {"2.7.6"}
+
+
+def test_12_a_block_is_on_and_a_user_lacks_the_right(lab: Lab) -> None:
+    """A model that is migrating, the fourth of these, cannot be had here."""
+    lab.juju("disable-command", "all", "rehearsing")
+    assert "disabled" in upgrade(lab, "2.6.5", expect=1)
+    lab.juju("enable-command", "all")
+    reader = Juju(lab.juju.data / "labs" / "l3" / "users" / "reader")
+    assert "permission denied" in reader("upgrade-model", "-m", "l3:admin/default", expect=1).stderr
+    assert set(lab.versions().values()) == {"2.6.4"}
+
+
+def test_1_the_disk_of_one_machine_is_full_and_freed(lab: Lab) -> None:
+    lab.juju("fault", "disk-full", "machine-0", "--option", "free=103MiB")
+    following = lab.juju.start("upgrade-model", "--agent-version", "2.6.5", "--wait")
+    becomes(lab, 0, says('not enough free disk space on "/var/lib/juju" for upgrade: 103MiB available, require 250MiB'))
+    assert becomes(lab, 1, lambda agent: agent["phase"] == "done")
+    assert lab.versions()["0"] == "2.6.4"
+    lab.juju("heal", "--all")
+    # The agent looks again every minute, as Juju's does.
+    said, _ = following.communicate(timeout=SECONDS)
+    assert following.returncode == 0, said
+    completes(lab, "2.6.5")
+
+
+def test_2_a_binary_is_missing_and_put_back(lab: Lab) -> None:
+    lab.juju("fault", "missing-binary", "2.6.6")
+    following = lab.juju.start("upgrade-model", "--agent-version", "2.6.6", "--wait")
+    becomes(lab, 0, says("failed to fetch agent binaries"))
+    assert set(lab.versions().values()) == {"2.6.5"}
+    lab.juju("heal", "--all")
+    said, _ = following.communicate(timeout=SECONDS)
+    assert following.returncode == 0, said
+    completes(lab, "2.6.6")
+
+
+def test_3_a_binary_is_corrupt_on_the_mirror_and_then_in_the_cache(lab: Lab) -> None:
+    lab.juju("fault", "corrupt-binary", "2.6.7")
+    following = lab.juju.start("upgrade-model", "--agent-version", "2.6.7", "--wait")
+    assert "mismatch" in becomes(lab, 1, says("failed to fetch agent binaries"))["reason"]
+    lab.juju("heal", "--all")
+    said, _ = following.communicate(timeout=SECONDS)
+    assert following.returncode == 0, said
+    completes(lab, "2.6.7")
+
+
+def test_4_the_mirror_is_down_with_a_cold_and_with_a_warm_cache(lab: Lab) -> None:
+    lab.juju("sync-agent-binaries", "--version", "2.6.8")
+    lab.juju("fault", "internet-down")
+    try:
+        assert "no matching agent versions available" in upgrade(lab, "2.6.9", expect=1)
+        upgrade(lab, "2.6.8")
+    finally:
+        lab.juju("heal", "--all")
+    completes(lab, "2.6.8")
+
+
+def test_5_a_dead_agent_is_upgraded_and_one_that_stays_away_blocks_the_next(lab: Lab) -> None:
+    lab.juju("fault", "agent-stop", "machine-1")
+    upgrade(lab, "2.6.9")
+    lab.juju("heal", "--all")
+    completes(lab, "2.6.9")
+    lab.juju("fault", "machine-stop", "machine-1", "--option", "how=power-cut")
+    assert "machine 1" in upgrade(lab, "2.6.10", expect=4)
+    assert machine(lab, 1)["phase"] == "failed"
+    assert machine(lab, 1)["reason"].startswith("unreachable: ")
+    assert "some agents have not upgraded to the current model version" in upgrade(lab, "2.7.0", expect=1)
+    # Row 6: what was off during the upgrade is taken up again when it is back.
+    lab.juju("heal", "--all")
+    completes(lab, "2.6.10")
+
+
+@pytest.mark.parametrize(("what", "version"), [("address", "2.7.0"), ("ca", "2.7.1"), ("password", "2.7.2")])
+def test_7_an_agent_conf_is_damaged(lab: Lab, what: str, version: str) -> None:
+    """It shows when the agent is restarted; the operator repairs the file, restarts the agent, and tries again."""
+    lab.juju("fault", "conf-damaged", "machine-0", "--option", f"what={what}", "--option", "restart=no")
+    assert "machine 0" in upgrade(lab, version, expect=4)
+    assert "machine-0 has not logged in again" in machine(lab, 0)["reason"]
+    assert lab.versions()["1"] == version
+    lab.juju("heal", "--all")
+    lab.juju("retry-upgrade", "--wait")
+    completes(lab, version)
+
+
+def test_8_a_step_fails_twice_and_then_passes(lab: Lab) -> None:
+    lab.juju("fault", "wrench", "machine-0", "--option", "feature=short-upgrade-timeout")
+    lab.juju("fault", "wrench", "machine-0")
+    following = lab.juju.start("upgrade-model", "--agent-version", "2.7.3", "--wait")
+
+    def failing() -> tuple[bool | None, str]:
+        shown = lab.status()["machines"]["0"]["juju-status"]
+        return (True, "") if "(will retry): wrench" in shown.get("message", "") else (None, f"a failure: {shown}")
+
+    wait_for(failing, Deadline(SECONDS), 0.2)
+    lab.juju("heal", "2")
+    said, _ = following.communicate(timeout=SECONDS)
+    assert following.returncode == 0, said
+    completes(lab, "2.7.3")
+
+
+def test_8_a_step_fails_always(lab: Lab) -> None:
+    lab.juju("fault", "wrench", "machine-0", expect=0)
+    assert "machine 0" in upgrade(lab, "2.7.4", expect=4)
+    assert "upgrade to 2.7.4 failed (giving up): wrench" in machine(lab, 0)["reason"]
+    assert lab.status()["machines"]["0"]["juju-status"]["current"] == "error"
+    lab.juju("heal", "--all")
+    lab.juju("retry-upgrade", "--wait")
+    completes(lab, "2.7.4")
+
+
+def test_10_a_stale_record_of_an_upgrade_is_put_aside(lab: Lab) -> None:
+    lab.juju("fault", "machine-stop", "orchestrator", "--option", "how=power-cut")
+    lab.juju("upgrade-model", "--agent-version", "2.7.5")
+    said = upgrade(lab, "2.7.6", expect=1)
+    assert "upgrade" in said
+    lab.juju("heal", "--all")
+    completes(lab, "2.7.5")
+
+
+def test_11_the_controller_is_off_before_and_during(lab: Lab) -> None:
+    """There is one controller here, so it is that one, and not one of three."""
+    lab.juju("fault", "machine-stop", "controller", "--option", "how=power-cut")
+    assert "Next: " in lab.juju("upgrade-model", "--agent-version", "2.7.6", expect=1).stderr
+    lab.juju("heal", "--all")
+    following = lab.juju.start("upgrade-model", "--agent-version", "2.7.6", "--wait")
+    lab.juju("fault", "machine-stop", "controller", "--option", "how=power-cut")
+    lab.juju("heal", "--all")
+    said, _ = following.communicate(timeout=SECONDS)
+    assert following.returncode == 0, said
+    completes(lab, "2.7.6")
