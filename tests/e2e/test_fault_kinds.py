@@ -21,7 +21,7 @@ STATE = """
 for dir in /etc/ssh /etc/systemd/system /var/lib/juju; do
     find $dir -type f ! -name '*.db*' ! -path '*/locks/*' -exec stat -c '%n %a %u %s' {} + -exec sha256sum {} + | sort
 done
-cut -d' ' -f1-3 /proc/mounts
+grep juju /proc/mounts
 tc qdisc show dev eth0
 systemctl is-active ssh jujud-machine-0 jujud-unit-ubuntu-0
 """
