@@ -31,7 +31,7 @@ KILLED = ("orchestrator", "controller", "machine-agent", "unit-agent", "sshd")
 RESTARTED = ("machine", "controller", "orchestrator", "streams")
 VICTIMS = (ITSELF, *KILLED, *(f"container of the {what}" for what in RESTARTED))
 # Whatever happens, a process comes to a boundary, and an upgrade to its end, within these.
-REACH_SECONDS = 60.0
+REACH_SECONDS = 150.0
 END_SECONDS = 180.0
 _MINORS = {"controller": "2.7", "model": "2.6"}
 _FIRST_PATCH = 100
