@@ -119,6 +119,10 @@ class Lab:
                 counts[name] = counts.get(name, 0) + 1
         return counts
 
+    def recorder(self, name: str) -> Recorder:
+        """Writes into the lab's history; for what a test does past the command line."""
+        return Recorder(Store(self.juju.data).lab_dir(self.name) / FILE_NAME, name)
+
     def workloads(self) -> dict[str, str]:
         """When each workload's process was started, by machine and service."""
         command = (
@@ -150,9 +154,10 @@ class Watch:
 
     def __init__(self, watched: Lab) -> None:
         store = Store(watched.juju.data)
-        self._path = store.lab_dir(watched.name) / FILE_NAME
+        recorder = watched.recorder("observer")
+        self._path = recorder.path
         self._engine = Engine()
-        self._observer = Observer(self._engine, store, watched.name, Recorder(self._path, "observer"))
+        self._observer = Observer(self._engine, store, watched.name, recorder)
 
     def __enter__(self) -> Watch:
         self._observer.__enter__()

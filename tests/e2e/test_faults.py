@@ -11,12 +11,13 @@ pytestmark = pytest.mark.e2e
 
 def kill(lab: Lab, role: str) -> None:
     """Kills what the container runs, as the kernel's OOM killer would."""
-    if role == "controller":
-        run(lab.container(role), "systemctl kill -s KILL jujud-controller")
-    else:
-        lab.container(role).kill("KILL")
-        # A kill from outside counts as the operator's own stop; whoever watches over the host starts it again.
-        lab.container(role).start()
+    with lab.recorder("test").operation("kill", {"target": role}):
+        if role == "controller":
+            run(lab.container(role), "systemctl kill -s KILL jujud-controller")
+        else:
+            lab.container(role).kill("KILL")
+            # A kill from outside counts as the operator's own stop; whoever watches over the host starts it again.
+            lab.container(role).start()
 
 
 def upgraded(lab: Lab, version: str) -> bool:

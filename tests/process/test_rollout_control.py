@@ -269,6 +269,22 @@ def test_jujus_own_abort_ends_the_record_and_every_agent_of_it(fleet: Fleet) -> 
     assert fleet.desired(0) == "2.6.10"
 
 
+def test_what_is_told_of_a_replaced_upgrade_changes_nothing(fleet: Fleet) -> None:
+    upgrade = fleet.upgrade()
+    fleet.record(upgrade, ("0", "swapping"))
+    other = fleet.upgrade("2.6.5", force=True)
+    # The orchestrator had begun before, and tells now how it went.
+    fleet.record(upgrade, ("0", "restarting"))
+    fleet.record(upgrade, ("0", "done"), ("1", "staged"))
+    assert fleet.phases(upgrade) == ["stranded", "skipped"]
+    # It had decided before, and would begin now.
+    for phase in ("swapping", "rolling-back"):
+        with pytest.raises(RpcError, match="is aborted: no machine of it may start"):
+            fleet.record(upgrade, ("1", phase))
+    assert fleet.phases(upgrade) == ["stranded", "skipped"]
+    assert fleet.phases(other) == ["pending", "pending"]
+
+
 def test_a_models_checks_go_with_each_of_its_upgrades(fleet: Fleet) -> None:
     checks = [{"name": "web", "tcp": 8080}]
     settings = {"rollout-canary": "1", "rollout-checks": json.dumps(checks)}

@@ -274,6 +274,12 @@ def record(tx: Tx, upgrade_id: int, changes: Iterable[dict[str, Any]], status: s
             raise RpcError(f'unknown phase "{change.phase}" of {change.tag}', NOT_VALID)
     if status and status not in ORCHESTRATOR_STATUSES:
         raise RpcError(f'unknown status "{status}" of an upgrade', NOT_VALID)
+    if upgrade.status in ("complete", "aborted") or not is_newest(tx.db, upgrade):
+        # Each of its agents has come to its end, and another upgrade may be at work on the same machines. How what was
+        # under way went is told too late to be written down.
+        if any(change.phase in EXCHANGING for change in wanted):
+            raise _may_not_start(upgrade)
+        return
     if upgrade.status not in ("running", "failed"):
         _none_starts(tx, upgrade, wanted)
     set_phases(tx, upgrade, wanted, by, {str(row.get("tag")): row.get("deadline") or None for row in rows})
@@ -295,7 +301,11 @@ def _is_over(tx: Tx, upgrade: Row[Any]) -> bool:
 def _none_starts(tx: Tx, upgrade: Row[Any], changes: Iterable[Phase]) -> None:
     waiting = {row.tag for row in agents_of(tx.db, upgrade.id) if row.phase in WAITING}
     if any(change.phase == "swapping" and change.tag in waiting for change in changes):
-        raise RpcError(f"upgrade {upgrade.id} is {upgrade.status}: no machine of it may start", TRY_AGAIN)
+        raise _may_not_start(upgrade)
+
+
+def _may_not_start(upgrade: Row[Any]) -> RpcError:
+    return RpcError(f"upgrade {upgrade.id} is {upgrade.status}: no machine of it may start", TRY_AGAIN)
 
 
 def _quarantine_rolled_back(tx: Tx, upgrade: Row[Any], by: str) -> None:
