@@ -97,7 +97,7 @@ class Engine:
 
     def containers(self, lab: str | None = None, role: str | None = None) -> list[Container]:
         """The containers of a lab (of all labs), with this role (any), whatever their state."""
-        return self._with_label(self.client.containers.list, lab, role, all=True)
+        return self._with_label(self.client.containers.list, lab, role, all=True, ignore_removed=True)
 
     def networks(self, lab: str) -> list[Network]:
         """The networks of a lab."""
