@@ -40,7 +40,7 @@ class Deployer:
         while True:
             for name in sorted(names):
                 self._settle(client, name)
-            following = client.call("StringsWatcher", "Next", id=watch["StringsWatcherId"], timeout=None)
+            following = client.call("StringsWatcher", "Next", id=watch["watcher-id"], timeout=None)
             names = set(following.get("changes") or ())
 
     def _deployed(self) -> set[str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ast
 import bisect
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,9 @@ _ANYTHING = {"additionalProperties": True, "type": "object"}
 class Schemas:
     """The schemas of some installed packages; where two carry the same facade version, the later one is taken."""
 
-    def __init__(self, *environments: Path) -> None:
+    def __init__(self, definitions: Mapping[str, Json], *environments: Path) -> None:
+        """Takes what some definitions really are, and where the packages are installed."""
+        self._definitions = definitions
         self._environments = environments
 
     @cached_property
@@ -55,7 +57,7 @@ class Schemas:
             return None
         schema = versions[known[at - 1]]
         result = schema["properties"][method].get("properties", {}).get("Result")
-        return None if result is None else {**result, "definitions": schema["definitions"]}
+        return None if result is None else {**result, "definitions": {**schema["definitions"], **self._definitions}}
 
 
 def _carried(environment: Path) -> Iterator[tuple[str, int, Json]]:
@@ -77,12 +79,18 @@ def _carried(environment: Path) -> Iterator[tuple[str, int, Json]]:
 
 
 def _loosened(schema: Any) -> Any:
-    """The schema without what it says against further fields, and with "anything" meaning that."""
+    """The schema without what it says against further fields, "anything" meaning that, and times that may be null.
+
+    A time that may be missing is a pointer in Go, which is written as null; the schemas do not tell it from one that
+    is always there.
+    """
     if isinstance(schema, list):
         return [_loosened(item) for item in schema]
     if not isinstance(schema, dict):
         return schema
     if schema == _ANYTHING:
         return {}
+    if schema.get("format") == "date-time":
+        return {**schema, "type": ["string", "null"]}
     kept = {key: value for key, value in schema.items() if key != "additionalProperties" or value is not False}
     return {key: _loosened(value) for key, value in kept.items()}

@@ -128,8 +128,9 @@ class World:
         self.machines = [Machine(self.controller, self.model, number) for number in ("0", "1")]
         for machine in self.machines:
             machine.report(self.binary.replace(str(self.version), lower))
-        self.unit = self.machines[0].unit("unit-ubuntu-0")
-        self.unit.close()
+        with self.machines[0].unit("unit-ubuntu-0") as unit:
+            reported = {"tag": "unit-ubuntu-0", "tools": {"version": self.binary.replace(str(self.version), lower)}}
+            assert unit.call("Upgrader", "SetTools", {"agent-tools": [reported]}) == {"results": [{}]}
 
     def _log_in(self, role: str, kind: str) -> Client | None:
         client = self.controller.connect(self.model if kind == "model" else None)

@@ -48,10 +48,10 @@ def test_it_tells_who_it_is_and_stages_what_is_wanted(agent: AgentProcess, contr
     agent.start()
     login = {"auth-tag": "machine-0", "credentials": "a password", "nonce": "a nonce"}
     assert controller.wait_for("Admin.Login") == login
-    tools = {"tag": "machine-0", "tools": {"version": "2.6.4-bionic-amd64"}}
-    assert controller.wait_for("Upgrader.SetTools") == {"agent-tools": [tools]}
     started = {"tag": "machine-0", "status": "started", "info": "", "data": {}}
     assert controller.wait_for("Machiner.SetStatus") == {"entities": [started]}
+    tools = {"tag": "machine-0", "tools": {"version": "2.6.4-bionic-amd64"}}
+    assert controller.wait_for("Upgrader.SetTools") == {"agent-tools": [tools]}
     (addresses,) = controller.wait_for("Machiner.SetMachineAddresses")["machine-addresses"]
     assert addresses["tag"] == "machine-0"
     controller.wait_for("Deployer.WatchUnits")
@@ -68,8 +68,8 @@ def test_it_tells_who_it_is_and_stages_what_is_wanted(agent: AgentProcess, contr
     # Whatever breaks, everything is told anew.
     controller.drop_all()
     controller.wait_for("Admin.Login")
-    controller.wait_for("Upgrader.SetTools")
     controller.wait_for("Machiner.SetStatus")
+    controller.wait_for("Upgrader.SetTools")
     controller.wait_for("LabAgent.Stage", state="staged")
     assert agent.stop() == 0
     lines = [line[20:] for line in agent.log().splitlines()]

@@ -193,7 +193,7 @@ def test_units_follow_what_their_machine_reported(controller: Controller) -> Non
         with pytest.raises(RpcError, match=r"not upgraded to the current model version 2\.6\.4: unit-ubuntu-0"):
             set_version(client, "2.6.3")
 
-        relate = machine.client.submit("StringsWatcher", "Next", id=watched["StringsWatcherId"])
+        relate = machine.client.submit("StringsWatcher", "Next", id=watched["watcher-id"])
         nrpe = {"application": "nrpe", "charm-url": "nrpe", "num-units": 1, "subordinate": True}
         assert client.call("Application", "Deploy", {"applications": [nrpe]}) == {"results": [{}]}
         client.call("Application", "AddRelation", {"endpoints": ["ubuntu", "nrpe"]})
@@ -202,7 +202,7 @@ def test_units_follow_what_their_machine_reported(controller: Controller) -> Non
         assert list(status["ubuntu"]["units"]["ubuntu/0"]["subordinates"]) == ["nrpe/0"]
         assert status["nrpe"]["subordinate-to"] == ["ubuntu"]
 
-        removed = machine.client.submit("StringsWatcher", "Next", id=watched["StringsWatcherId"])
+        removed = machine.client.submit("StringsWatcher", "Next", id=watched["watcher-id"])
         client.call("Application", "DestroyApplication", {"applications": [{"application-tag": "application-ubuntu"}]})
         assert sorted(removed.result(5)["changes"]) == ["nrpe/0", "ubuntu/0"]
         life = machine.client.call("Deployer", "Life", {"entities": [{"tag": "unit-ubuntu-0"}]})

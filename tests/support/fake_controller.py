@@ -202,7 +202,7 @@ class FakeController:
         return name
 
     def _watch_units(self, _: dict[str, Any]) -> dict[str, Any]:
-        return {"results": [{"StringsWatcherId": self._watch("units"), "changes": self.units}]}
+        return {"results": [{"watcher-id": self._watch("units"), "changes": self.units}]}
 
 
 def _certificates(directory: Path, name: str) -> tuple[str, ssl.SSLContext]:

@@ -52,9 +52,9 @@ async def watch_units(call: Call) -> dict[str, Any]:
         watcher = StringsWatcher(call.services, ("units-of", call.model, machine_id))
         name = call.session.add_watcher(watcher)
         units = await call.services.store.read(lambda db: applications.units_of_machine(db, call.model, machine_id))
-        return {"StringsWatcherId": name, "changes": [unit.name for unit in units]}
+        return {"watcher-id": name, "changes": [unit.name for unit in units]}
 
-    return await each(call.tags(), one)
+    return await each(call.tags(), one, {"watcher-id": ""})
 
 
 @deployer.method("Life")

@@ -65,7 +65,7 @@ async def tools(call: Call) -> dict[str, Any]:
             ]
         }
 
-    return await each(call.tags(), one)
+    return await each(call.tags(), one, {"tools": []})
 
 
 @upgrader.method("WatchAPIVersion")
@@ -81,7 +81,7 @@ async def watch_api_version(call: Call) -> dict[str, Any]:
         watcher = NotifyWatcher(call.services, topic)
         return {"NotifyWatcherId": call.session.add_watcher(watcher)}
 
-    return await each(call.tags(), one)
+    return await each(call.tags(), one, {"NotifyWatcherId": ""})
 
 
 async def _desired(call: Call, tag: str) -> Number:
