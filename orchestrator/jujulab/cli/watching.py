@@ -48,6 +48,7 @@ def patiently(session: Session, deadline: Deadline, what: str, ask: Callable[[],
             return (ask(),), ""
         except (ConnectionLost, DeadlineError) as error:
             # No answer is a controller that restarts, too. What ends the waiting is the deadline of all of it.
+            deadline.left(what)
             return None, f"{what}: {error}"
         except RpcError as error:
             if error.code != UPGRADE_IN_PROGRESS:
