@@ -155,14 +155,13 @@ def _transitions() -> tuple[Transition, ...]:
         (returning, Phase.ROLLED_BACK, "all its agents report the old version"),
         *((phase, Phase.STRANDED, "it could not be put back") for phase in (back, returning)),
         (failed, pending, "its agent is back, or retry"),
+        (Phase.STRANDED, failed, "abort with rollback, once more"),
         *((phase, pending, "retry") for phase in (Phase.ROLLED_BACK, Phase.STRANDED, Phase.SKIPPED)),
     ]
     return tuple(Transition(*row) for row in table)
 
 
 TRANSITIONS = _transitions()
-# What only a human's `retry-upgrade` does; the controller carries it out.
-BY_RETRY = frozenset({Phase.ROLLED_BACK, Phase.STRANDED, Phase.SKIPPED})
 
 
 def allowed(old: Phase, new: Phase) -> bool:
