@@ -36,18 +36,16 @@ clean: ## Remove what was made here: environment, wheels, caches; images and lab
 compat: $(READY) ## Drive labs with real Juju clients, unmodified, and print what each of them could do
 	@images/host/with-engine bash -c '$(BIN)/python -m jujulab.images && $(BIN)/pytest tests/compat'
 
-<<<<<<< ours
+.PHONY: compat-load
+compat-load: $(READY) ## Let fifty real clients watch while a model of twenty machines is upgraded
+	@images/host/with-engine bash -c \
+	    '$(BIN)/python -m jujulab.images && COMPAT_LOAD_MACHINES=20 $(BIN)/pytest tests/compat/test_load.py'
+
 # SEED: whom else to kill at each boundary. ONLY: a word of the lines that are wanted. ALL: everybody everywhere.
 .PHONY: crash-map
 crash-map: $(READY) ## Kill everybody at every step of an upgrade, and map who recovers (SEED=n ONLY=word ALL=1)
 	@images/host/with-engine bash -c '$(BIN)/python -m jujulab.images && \
 	    $(BIN)/python -m tests.chaos.crash_map --seed "$(or $(SEED),0)" --only "$(ONLY)" $(if $(ALL),--all)'
-=======
-.PHONY: compat-load
-compat-load: $(READY) ## Let fifty real clients watch while a model of twenty machines is upgraded
-	@images/host/with-engine bash -c \
-	    '$(BIN)/python -m jujulab.images && COMPAT_LOAD_MACHINES=20 $(BIN)/pytest tests/compat/test_load.py'
->>>>>>> theirs
 
 .PHONY: demo
 demo: $(READY) ## Walk through Juju's manual page on upgrading models, on a lab of its own
