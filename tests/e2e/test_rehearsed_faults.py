@@ -237,9 +237,12 @@ def test_11_the_controller_is_off_before_and_during(lab: Lab) -> None:
     lab.juju("fault", "machine-stop", "controller", "--option", "how=power-cut")
     assert "Next: " in lab.juju("upgrade-model", "--agent-version", "2.7.4", expect=1).stderr
     lab.juju("heal", "--all")
-    following = lab.juju.start("upgrade-model", "--agent-version", "2.7.4", "--wait")
+
+    def answers() -> tuple[bool | None, str]:
+        return lab.juju("models", expect=None).returncode == 0 or None, "the controller to answer"
+
+    wait_for(answers, Deadline(SECONDS), 1.0)
+    lab.juju("upgrade-model", "--agent-version", "2.7.4")
     lab.juju("fault", "machine-stop", "controller", "--option", "how=power-cut")
     lab.juju("heal", "--all")
-    said, _ = following.communicate(timeout=SECONDS)
-    assert following.returncode == 0, said
     completes(lab, "2.7.4")
