@@ -34,6 +34,7 @@ clean: ## Remove what was made here: environment, wheels, caches; images and lab
 
 .PHONY: compat
 compat: $(READY) ## Drive labs with real Juju clients, unmodified, and print what each of them could do
+	@images/host/node-ready
 	@images/host/with-engine bash -c '$(BIN)/python -m jujulab.images && $(BIN)/pytest tests/compat'
 
 .PHONY: compat-load

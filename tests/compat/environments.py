@@ -139,3 +139,25 @@ def python(name: str, client: str, table: Table) -> Environment:
         assert done.returncode == 0, done.stderr
         stamp.write_text(wanted)
     return Environment(client, (str(path / "bin" / "python"),), path, table)
+
+
+def node(name: str, client: str, table: Table) -> Environment:
+    """The environment of a client from npm.
+
+    Args:
+        name: Of the directory with its ``package.json`` and ``package-lock.json``.
+        client: What the table calls it.
+        table: Where its calls are recorded.
+    """
+    lock, path = HERE / "locks" / name, ROOT / "build" / "compat" / name
+    stamp, wanted = path / "made-from", hashlib.sha256((lock / "package-lock.json").read_bytes()).hexdigest()
+    if not stamp.exists() or stamp.read_text() != wanted:
+        path.mkdir(parents=True, exist_ok=True)
+        for file in lock.iterdir():
+            (path / file.name).write_bytes(file.read_bytes())
+        done = subprocess.run(
+            ["npm", "ci", "--silent", "--ignore-scripts"], cwd=path, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        stamp.write_text(wanted)
+    return Environment(client, ("env", f"NODE_PATH={path / 'node_modules'}", "node"), path, table)
