@@ -6,10 +6,12 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 
 from docker.errors import ContainerError
 from docker.models.containers import Container
 
+from jujulab.faults.files import remove_file
 from jujulab.faults.model import Json, Scene
 from jujulab.faults.targets import Target
 from jujulab.images import image_tag
@@ -107,6 +109,12 @@ def awake(scene: Scene, name: str) -> Iterator[Container | None]:
         if paused:
             with docker_errors(f"pause {name} again"):
                 container.pause()
+
+
+def remove(scene: Scene, name: str, path: PurePosixPath) -> None:
+    """Removes a file of a target, also of one that is paused; of one that is off it is emptied."""
+    with awake(scene, name) as container:
+        remove_file(container or find(scene, name), path)
 
 
 def systemctl(scene: Scene, container: Container, *words: str) -> str:

@@ -11,8 +11,8 @@ from pathlib import PurePosixPath
 
 from jujulab.faults import services
 from jujulab.faults.each import Note, heal_each, inject_each
-from jujulab.faults.files import read_file, remove_file, write_file
-from jujulab.faults.hands import find, is_active
+from jujulab.faults.files import read_file, write_file
+from jujulab.faults.hands import find, is_active, remove
 from jujulab.faults.model import Json, Kind, Scene
 from jujulab.faults.targets import Scope, Target
 from jujulab.lab.pki import make_ca
@@ -99,7 +99,7 @@ def _heal(scene: Scene, target: Target, options: Mapping[str, str], noted: Json)
         if noted["active"]:
             services.restart(scene, target.container, target.service)
     if good:
-        remove_file(container, _kept(target))
+        remove(scene, target.container, _kept(target))
 
 
 KIND = Kind(

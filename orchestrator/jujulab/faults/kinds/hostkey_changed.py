@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import PurePosixPath
 
 from jujulab.faults.each import Note, heal_each, inject_each
-from jujulab.faults.files import read_file, remove_file, write_file
-from jujulab.faults.hands import awake, find, is_active, systemctl
+from jujulab.faults.files import read_file, write_file
+from jujulab.faults.hands import awake, find, is_active, remove, systemctl
 from jujulab.faults.model import Json, Kind, Scene
 from jujulab.faults.targets import Scope, Target
 from jujulab.lab.pki import make_ssh_key
@@ -47,7 +47,7 @@ def _heal(scene: Scene, target: Target, _options: Mapping[str, str], noted: Json
         write_file(container, _PUBLIC, noted["good"].encode())
         _restart(scene, target.container)
     if kept:
-        remove_file(container, _KEPT)
+        remove(scene, target.container, _KEPT)
 
 
 KIND = Kind(

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import PurePosixPath
 
 from jujulab.faults.each import Note, heal_each, inject_each
-from jujulab.faults.files import read_file, remove_file, write_file
-from jujulab.faults.hands import find
+from jujulab.faults.files import read_file, write_file
+from jujulab.faults.hands import find, remove
 from jujulab.faults.model import Json, Kind, Scene
 from jujulab.faults.targets import Scope, Target
 from jujulab_core import layout, tags
@@ -45,7 +45,7 @@ def _heal(scene: Scene, target: Target, _options: Mapping[str, str], noted: Json
     if rest:
         write_file(container, path, "".join(f"{line}\n" for line in rest).encode())
     elif lines:
-        remove_file(container, path)
+        remove(scene, target.container, path)
 
 
 KIND = Kind(
