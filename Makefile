@@ -3,7 +3,10 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
+# Only the parts of `test` run side by side: most of their time they wait for containers.
+ifndef SIDE_BY_SIDE
 .NOTPARALLEL:
+endif
 
 # Any Python from 3.11 on.
 PYTHON ?= python3
@@ -59,6 +62,10 @@ e2e: $(READY) ## Run the end-to-end tests on real containers
 	@images/host/compose-ready
 	@images/host/with-engine bash -c '$(BIN)/python -m jujulab.images && $(BIN)/pytest tests/e2e'
 
+.PHONY: faults
+faults: $(READY) ## Run the tests that break labs and see them recover
+	@images/host/with-engine bash -c '$(BIN)/python -m jujulab.images && $(BIN)/pytest tests/chaos'
+
 .PHONY: fuzz
 fuzz: $(READY) ## Send the controller nonsense for MINUTES (10): no crash may come of it
 	@FUZZ_MINUTES=$(MINUTES) $(BIN)/pytest tests/fuzz -k minutes
@@ -96,7 +103,15 @@ setup: $(READY) ## Set up all that a lab needs: environment, Docker engine, imag
 	@$(BIN)/jujulab doctor
 
 .PHONY: test
-test: lint unit process e2e compat ## Run all checks and tests; stops the Docker engine behind it if it had to start it
+test: $(READY) ## Run all checks and tests; stops the Docker engine behind it if it had to start it
+	@images/host/compose-ready
+	@images/host/with-engine bash -c '$(BIN)/python -m jujulab.images && echo "each part tells its results when it has ended" && \
+	    $(MAKE) --no-print-directory --jobs=4 --output-sync=target --keep-going SIDE_BY_SIDE=1 e2e faults compat alone'
+
+# What needs no engine, one after the other: these keep a processor busy each.
+.PHONY: alone
+alone: $(READY)
+	@$(MAKE) --no-print-directory SIDE_BY_SIDE= lint unit process
 
 .PHONY: unit
 unit: $(READY) ## Run the unit tests

@@ -29,6 +29,7 @@ class Presence:
         self._loop = asyncio.get_running_loop()
         self._started = self._loop.time()
         self._connections: dict[Key, int] = {}
+        self._spoken: set[Key] = set()
         self._left: dict[Key, float] = {}
         self._timers: dict[Key, asyncio.TimerHandle] = {}
         self._first = self._loop.call_later(timeout, self._all_lost)
@@ -37,6 +38,7 @@ class Presence:
         """Notes a new connection of an agent."""
         key = (model_uuid, tag)
         self._connections[key] = self._connections.get(key, 0) + 1
+        self._spoken.discard(key)
         self._left.pop(key, None)
         timer = self._timers.pop(key, None)
         if timer is not None:
@@ -58,6 +60,17 @@ class Presence:
     def is_connected(self, model_uuid: str, tag: str) -> bool:
         """Whether the agent has a connection now."""
         return (model_uuid, tag) in self._connections
+
+    def spoke(self, model_uuid: str, tag: str) -> None:
+        """Notes that an agent has said how it is."""
+        key = (model_uuid, tag)
+        if key not in self._spoken:
+            self._spoken.add(key)
+            self._tell(key)
+
+    def has_spoken(self, model_uuid: str, tag: str) -> bool:
+        """Whether an agent has said how it is since it last connected; before that its status is an older process's."""
+        return (model_uuid, tag) in self._spoken
 
     def is_lost(self, model_uuid: str, tag: str) -> bool:
         """Whether the agent has been gone for the timeout, or never came since this controller started."""

@@ -88,6 +88,7 @@ def _agent(services: Services, model: str, row: Row[Any], report: Row[Any]) -> J
         "deadline": row.deadline,
         "version": report.version,
         "connected": services.presence.is_connected(model, row.tag),
+        "spoken": services.presence.has_spoken(model, row.tag),
         "logins": report.logins,
         "logins-before": row.logins_before,
         "version-before": row.version_before,

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-import docker
 import pytest
 import yaml
 from docker import DockerClient
@@ -16,6 +15,7 @@ from tests.compat import environments
 from tests.compat.environments import Environment
 from tests.compat.table import Table
 from tests.e2e import support
+from tests.support.engine import engine as engine
 
 HERE = Path(__file__).parent
 _TABLE = pytest.StashKey[Table]()
@@ -36,14 +36,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 def table(request: pytest.FixtureRequest) -> Table:
     """Where calls are recorded."""
     return request.config.stash[_TABLE]
-
-
-@pytest.fixture(scope="session")
-def engine() -> Iterator[DockerClient]:
-    """The Docker engine."""
-    client = docker.from_env(timeout=120)
-    yield client
-    client.close()
 
 
 @pytest.fixture(scope="session")

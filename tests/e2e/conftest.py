@@ -5,25 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-import docker
 import pytest
 from docker import DockerClient
 
 from tests.e2e import support
-
-
-@pytest.fixture(scope="session")
-def engine() -> Iterator[DockerClient]:
-    """The Docker engine, and the proof that no volume is left behind."""
-    client = docker.from_env(timeout=120)
-    # Opens the connection that the client keeps, which no test is to be blamed for.
-    client.ping()
-    before = {volume.name for volume in client.volumes.list()}
-    try:
-        yield client
-        assert {volume.name for volume in client.volumes.list()} <= before
-    finally:
-        client.close()
+from tests.support.engine import engine as engine
 
 
 @pytest.fixture(scope="module")

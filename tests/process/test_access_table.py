@@ -13,7 +13,6 @@ from typing import Any, NamedTuple, cast
 
 import pytest
 import yaml
-from websockets.sync.client import connect as websocket
 
 import jujulab_controller.facades.all
 from jujulab_controller.facades.versions import offered
@@ -24,6 +23,7 @@ from jujulab_core.rpc import Client
 from jujulab_core.rpc.channel import dial, tls_context
 from jujulab_core.version import Number
 from tests.support.controller_process import ADMIN_PASSWORD, Controller, Machine, Streams, running
+from tests.support.websocket import WebSocket
 
 TABLE = yaml.safe_load((Path(__file__).parent / "data" / "access.yaml").read_text())
 SETS: dict[str, list[str]] = TABLE["sets"]
@@ -289,5 +289,5 @@ def stream(world: World, _verb: str, path: str, role: str) -> bool:
     """Whether a stream is refused, which its first frame tells."""
     address = f"wss://127.0.0.1:{world.controller.port}{path}?noTail=true"
     context = tls_context(world.controller.ca)
-    with websocket(address, ssl=context, proxy=None, additional_headers=authorization(role)) as socket:
+    with WebSocket(address, ssl=context, additional_headers=authorization(role)) as socket:
         return "error" in json.loads(socket.recv(timeout=10))

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from websockets.sync.client import connect as websocket
 
 from jujulab_core.errors import RpcError
 from jujulab_core.rpc import Client
 from jujulab_core.rpc.channel import tls_context
 from tests.support.controller_process import ADMIN_PASSWORD, Controller, Machine, Streams, add_model, running
+from tests.support.websocket import WebSocket
 
 
 @pytest.fixture(scope="module")
@@ -130,8 +130,8 @@ def test_an_unknown_model_answers_every_request_so(controller: Controller) -> No
         assert refusal(lambda: client.call("Pinger", "Ping", version=1)) == wrong
 
 
-def raw_socket(controller: Controller, path: str = "/api", **options: Any) -> Any:
-    return websocket(f"wss://127.0.0.1:{controller.port}{path}", ssl=tls_context(controller.ca), proxy=None, **options)
+def raw_socket(controller: Controller, path: str = "/api", **options: Any) -> WebSocket:
+    return WebSocket(f"wss://127.0.0.1:{controller.port}{path}", ssl=tls_context(controller.ca), **options)
 
 
 @pytest.mark.parametrize("text", ["", "not json", "[]", '"x"', "{}", '{"request-id": "7"}', '{"request-id": true}'])

@@ -80,6 +80,8 @@ class Controller:
                 row.reason,
                 agent.version,
                 agent.connected,
+                # Here an agent says how it is as it logs in.
+                agent.connected,
                 agent.logins,
                 row.before.get(agent.tag, 0),
                 agent.status,

@@ -55,7 +55,8 @@ def test_a_context_is_the_same_bytes_for_the_same_input() -> None:
 
 
 @pytest.mark.parametrize("name", images.IMAGES)
-def test_every_image_stands_on_the_one_that_its_recipe_names(name: str) -> None:
+def test_every_image_stands_on_the_one_that_its_recipe_names(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("JUJULAB_IMAGES", raising=False)
     text = (ROOT / "images" / name / "Dockerfile").read_text()
     parent = images.RECIPES[name].parent
     default = images.image_tag(parent) if parent else "debian:bookworm-slim"

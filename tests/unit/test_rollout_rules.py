@@ -21,7 +21,7 @@ LIMITS = Limits()
 
 def machine(number: int, phase: Phase = Phase.PENDING, *, units: int = 1, **fields: object) -> Machine:
     defaults: dict[str, object] = {"version": "2.6.4", "connected": True, "status": "started", "message": ""}
-    defaults |= {"reason": "", "logins": 2, "logins_before": 0 if phase in phases.WAITING else 1}
+    defaults |= {"reason": "", "spoken": True, "logins": 2, "logins_before": 0 if phase in phases.WAITING else 1}
     agent_fields = {key: fields.pop(key) for key in defaults if key in fields}
     tags = [f"machine-{number}", *(f"unit-ubuntu-{number * 10 + unit}" for unit in range(units))]
     agents = tuple(Agent(tag=tag, phase=phase, **{**defaults, **agent_fields}) for tag in tags)  # type: ignore[arg-type]

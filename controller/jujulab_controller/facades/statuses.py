@@ -23,6 +23,7 @@ async def note(call: Call, write: Write) -> dict[str, Any]:
     async def one(item: dict[str, Any]) -> dict[str, Any]:
         tag, word, info = call.own(text(item, "tag")), text(item, "status"), text(item, "info")
         await call.services.store.write(lambda tx: write(tx, tag, word, info))
+        call.services.presence.spoke(call.model, tag)
         return {}
 
     return await each(call.items("entities"), one)

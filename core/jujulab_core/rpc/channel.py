@@ -13,10 +13,12 @@ import socket
 import ssl
 import threading
 from collections import deque
+from collections.abc import Mapping
+from types import MappingProxyType
 
 from websockets.client import ClientProtocol
 from websockets.exceptions import WebSocketException
-from websockets.frames import Frame, Opcode
+from websockets.frames import CloseCode, Frame, Opcode
 from websockets.protocol import CLOSED, CLOSING, CONNECTING, OPEN
 from websockets.uri import parse_uri
 
@@ -73,7 +75,14 @@ def dial(address: str, context: ssl.SSLContext, timeout: float) -> ssl.SSLSocket
 class Channel:
     """One websocket: :meth:`send` from any thread, :meth:`receive` from one thread."""
 
-    def __init__(self, address: str, path: str, context: ssl.SSLContext, timeout: float) -> None:
+    def __init__(
+        self,
+        address: str,
+        path: str,
+        context: ssl.SSLContext,
+        timeout: float,
+        headers: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         """Connects and shakes hands.
 
         Args:
@@ -81,6 +90,7 @@ class Channel:
             path: ``/api`` or ``/model/UUID/api``.
             context: What to trust; see :func:`tls_context`.
             timeout: Seconds for each step of the connection and its handshake.
+            headers: More headers of the request, such as ``Authorization``.
 
         Raises:
             ConnectionLost: Nobody answers, or not with a websocket.
@@ -100,7 +110,9 @@ class Channel:
         self._protocol = ClientProtocol(parse_uri(f"wss://{address}{path}"), max_size=MAX_MESSAGE_BYTES, logger=silent)
         try:
             with self._lock:
-                self._protocol.send_request(self._protocol.connect())
+                request = self._protocol.connect()
+                request.headers.update(headers)
+                self._protocol.send_request(request)
                 self._flush()
             # A refusal leaves the protocol connecting, until the peer hangs up; there is no need to wait for that.
             while self._protocol.state is CONNECTING and self._protocol.handshake_exc is None and not self._ended:
@@ -125,17 +137,26 @@ class Channel:
         except (OSError, WebSocketException) as error:
             raise ConnectionLost(f"the connection to the controller broke: {error}") from error
 
-    def receive(self) -> str | None:
-        """The next text message, or None when the connection has ended."""
+    def receive(self, timeout: float | None = None) -> str | None:
+        """The next text message, or None when the connection has ended.
+
+        Args:
+            timeout: Seconds of silence that end it; None for any silence.
+        """
         while not self._messages:
             if self._ended:
                 return None
             try:
-                self._pump(None)
+                self._pump(timeout)
             except (OSError, WebSocketException, ValueError):
                 # Broken by the peer, or closed by another thread while waiting.
                 self._ended = True
         return self._messages.popleft()
+
+    @property
+    def said_goodbye(self) -> bool:
+        """Whether the peer has ended the connection because all was said."""
+        return self._protocol.close_rcvd is not None and self._protocol.close_rcvd.code == CloseCode.NORMAL_CLOSURE
 
     def close(self) -> None:
         """Ends the connection at once; a blocked :meth:`receive` returns None. Safe to call twice."""

@@ -85,9 +85,13 @@ def only_verified(history: History) -> Verdict:
 
 
 def workloads_undisturbed(history: History) -> Verdict:
-    """8: workloads are not restarted by an upgrade; by a restart of their machine they are."""
+    """8: workloads are not restarted by an upgrade; by a restart of their machine they are.
+
+    One that has ended may be a machine's on its way down: only the next looks tell whether the machine has gone too.
+    """
     checked = 0
     known: dict[tuple[str, str], tuple[int, Json, Event]] = {}
+    ended: dict[tuple[str, str], Verdict] = {}
     gone = {
         str(name).replace("/", "-")
         for one in history.done("remove-unit", "remove-application")
@@ -96,17 +100,24 @@ def workloads_undisturbed(history: History) -> Verdict:
     for event, machine in history.machines:
         instance, boot = machine["instance"], machine["boot"]
         for (where, unit), (was_boot, process, before) in list(known.items()):
-            if where != instance or boot != was_boot or unit in gone:
+            if where != instance or unit in gone:
+                continue
+            if boot != was_boot:
+                ended.pop((where, unit), None)
                 continue
             now = machine["workloads"].get(unit)
             if now is None:
-                return violated(f"{instance}: the workload of {unit} has ended", before, event)
+                text = f"{instance}: the workload of {unit} has ended"
+                ended.setdefault((where, unit), violated(text, before, event))
+                continue
             if now != process:
                 text = f"the workload of {unit} was restarted: process {process['pid']} became {now['pid']}"
                 return violated(f"{instance}: {text}", before, event)
             checked += 1
         for unit, process in machine["workloads"].items():
             known[instance, unit] = (boot, process, event)
+    for verdict in ended.values():
+        return verdict
     return held(checked, "no machine with a workload was looked at twice")
 
 

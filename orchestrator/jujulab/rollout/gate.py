@@ -10,7 +10,7 @@ from jujulab_core.upgradetexts import is_under_way
 def is_up(agent: Agent, version: str) -> bool:
     """The new process itself has logged in, says that it is this version, and has run its upgrade steps.
 
-    Only a login since the exchange began counts: what was reported before it is the old process's.
+    Only a login since the exchange began counts, and what was said after it: anything else is the old process's.
     """
     at_rest = agent.status in ("started", "idle", "executing") and not is_under_way(agent.message)
     return at_rest and _is_new(agent, version)
@@ -42,6 +42,8 @@ def why_late(agent: Agent, version: str) -> str:
         return f"{agent.tag} has not logged in again"
     if agent.version != version:
         return f"{agent.tag} reports {agent.version or 'no version'} instead of {version}"
+    if not agent.spoken:
+        return f"{agent.tag} has logged in but has not said how it is"
     if agent.logins <= agent.logins_before:
         return f"{agent.tag} is still the process from before the exchange"
     return f"{agent.tag} is {agent.status}: {agent.message or 'no message'}"
@@ -53,4 +55,4 @@ def checks_of(machine: Machine, options: Options) -> tuple[Check, ...]:
 
 
 def _is_new(agent: Agent, version: str) -> bool:
-    return agent.connected and agent.logins > agent.logins_before and agent.version == version
+    return agent.connected and agent.spoken and agent.logins > agent.logins_before and agent.version == version

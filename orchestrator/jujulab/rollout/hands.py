@@ -60,6 +60,7 @@ class Hands:
         self._config = Config(lazy=True)
         self._config.load_ssh_configs = False
         self._open: dict[Target, Connection] = {}
+        self._opening: dict[Target, threading.Lock] = {}
         self._lock = threading.Lock()
 
     def close(self) -> None:
@@ -74,6 +75,7 @@ class Hands:
         wanted = {_target(machine) for machine in machines}
         with self._lock:
             done = [self._open.pop(target) for target in list(self._open) if target not in wanted]
+            self._opening = {target: lock for target, lock in self._opening.items() if target in wanted}
         for connection in done:
             connection.close()
 
@@ -145,9 +147,20 @@ class Hands:
 
     def _connection(self, target: Target) -> Connection:
         with self._lock:
-            connection = self._open.get(target)
-        if connection is not None and connection.is_connected:
+            opening = self._opening.setdefault(target, threading.Lock())
+        # Who prepares and who acts at the same time would open one each, and one of the two would never be closed.
+        with opening:
+            with self._lock:
+                connection = self._open.get(target)
+            if connection is not None and connection.is_connected:
+                return connection
+            self._forget(target)
+            connection = self._connect(target)
+            with self._lock:
+                self._open[target] = connection
             return connection
+
+    def _connect(self, target: Target) -> Connection:
         connection = Connection(
             target.address,
             user="ubuntu",
@@ -168,9 +181,11 @@ class Hands:
             raise paramiko.SSHException(f"the lab pinned a host key of the kind {kind!r}, which it never makes")
         connection.client.set_missing_host_key_policy(paramiko.RejectPolicy())
         connection.client.get_host_keys().add(target.address, kind, pinned)
-        connection.open()
-        with self._lock:
-            self._open[target] = connection
+        try:
+            connection.open()
+        except BaseException:
+            connection.close()
+            raise
         return connection
 
     def _forget(self, target: Target) -> None:

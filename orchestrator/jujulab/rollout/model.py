@@ -22,6 +22,7 @@ class Agent:
         reason: Why it is where it is, where that needs saying.
         version: The version it last reported.
         connected: Whether it is logged in now.
+        spoken: Whether it has said how it is since it last logged in.
         logins: How often it has logged in.
         logins_before: How often it had when its exchange began; 0 if it was never exchanged.
         status: Its status, such as ``started`` or ``idle``.
@@ -33,6 +34,7 @@ class Agent:
     reason: str
     version: str
     connected: bool
+    spoken: bool
     logins: int
     logins_before: int
     status: str
@@ -185,6 +187,7 @@ def _machine(entry: Mapping[str, Any], wire: Mapping[str, Any], started: float) 
                 reason=agent["reason"],
                 version=agent["version"],
                 connected=agent["connected"],
+                spoken=agent["spoken"],
                 logins=agent["logins"],
                 logins_before=agent["logins-before"],
                 status=agent["status"],

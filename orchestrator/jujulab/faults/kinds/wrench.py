@@ -13,14 +13,21 @@ from jujulab.faults.targets import Scope, Target
 from jujulab_core import layout, tags
 from jujulab_core.errors import UsageError
 
-FEATURES = ("always-try-upgrade", "fail-upgrade-start", "fail-upgrade", "short-upgrade-timeout")
-_CATEGORIES = ("machine-agent", "unit-agent")
+_STEPS = ("always-try-upgrade", "fail-upgrade-start", "fail-upgrade", "short-upgrade-timeout")
+_DATABASE = "upgrade-database"
+_FEATURES = {"machine-agent": _STEPS, "unit-agent": _STEPS, _DATABASE: ("watch-upgrade",)}
+
+
+def _category(options: Mapping[str, str], usual: str) -> str:
+    return options["category"] or (_DATABASE if options["feature"] in _FEATURES[_DATABASE] else usual)
 
 
 def _check(options: Mapping[str, str]) -> None:
-    wrong = [feature for feature in options["feature"].split(",") if feature not in FEATURES]
+    features = options["feature"].split(",")
+    known = _FEATURES[_category(options, "machine-agent")]
+    wrong = [feature for feature in features if feature not in known]
     if wrong:
-        raise UsageError(f'no agent knows the wrench "{wrong[0]}"', next_step=f"choose of: {', '.join(FEATURES)}")
+        raise UsageError(f'no agent knows the wrench "{wrong[0]}"', next_step=f"choose of: {', '.join(known)}")
 
 
 def _path(category: str) -> PurePosixPath:
@@ -28,7 +35,7 @@ def _path(category: str) -> PurePosixPath:
 
 
 def _inject(scene: Scene, target: Target, options: Mapping[str, str], note: Note) -> str:
-    category = options["category"] or f"{tags.split_tag(target.tag)[0]}-agent"
+    category = _category(options, f"{tags.split_tag(target.tag)[0]}-agent")
     container, path = find(scene, target.container), _path(category)
     before = read_file(container, path).decode()
     features = [feature for feature in options["feature"].split(",") if feature not in before.split()]
@@ -55,7 +62,7 @@ KIND = Kind(
     heal_each(_heal),
     scopes=frozenset({Scope.AGENT, Scope.CONTROLLER}),
     options={"feature": "fail-upgrade", "category": ""},
-    allowed={"category": ("", *_CATEGORIES)},
+    allowed={"category": ("", *_FEATURES)},
     check_options=_check,
     stacks=True,
 )

@@ -1,0 +1,5 @@
+"""Fixtures of the tests that break labs."""
+
+from __future__ import annotations
+
+from tests.support.engine import engine as engine
