@@ -10,8 +10,8 @@ from jujulab_controller.config import effective
 from jujulab_controller.state.machines import addresses_of
 from jujulab_controller.status import Json, StatusBuilder
 
-# What identifies an entity among deltas: its kind and its name.
-Key = tuple[str, str]
+# What identifies an entity among deltas: its model, its kind and its name.
+Key = tuple[str, str, str]
 
 
 def entities(builder: StatusBuilder) -> dict[Key, Json]:
@@ -19,7 +19,7 @@ def entities(builder: StatusBuilder) -> dict[Key, Json]:
     snapshot = builder.snapshot
     model, controller = snapshot.model, snapshot.controller
     uuid = {"model-uuid": model.uuid}
-    found: dict[Key, Json] = {
+    found: dict[tuple[str, str], Json] = {
         ("model", model.uuid): uuid
         | {
             "name": model.name,
@@ -54,13 +54,13 @@ def entities(builder: StatusBuilder) -> dict[Key, Json]:
         found["relation", relation.key] = uuid | _relation(relation)
     for tag, pairs in snapshot.annotations.items():
         found["annotation", tag] = uuid | {"tag": tag, "annotations": pairs}
-    return found
+    return {(model.uuid, kind, name): entity for (kind, name), entity in found.items()}
 
 
 def changes(before: dict[Key, Json], after: dict[Key, Json]) -> list[list[Any]]:
     """The deltas that lead from one picture to another."""
-    gone = [[kind, "remove", before[kind, name]] for kind, name in before if (kind, name) not in after]
-    changed = [[kind, "change", data] for (kind, name), data in after.items() if before.get((kind, name)) != data]
+    gone = [[key[1], "remove", entity] for key, entity in before.items() if key not in after]
+    changed = [[key[1], "change", entity] for key, entity in after.items() if before.get(key) != entity]
     return gone + changed
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from sqlalchemy import Connection
+
 from jujulab_controller import deltas
 from jujulab_controller.errors import STOPPED
 from jujulab_controller.hub import Topic, Watcher, WatcherStoppedError
-from jujulab_controller.state import snapshot, upgrades
+from jujulab_controller.state import models, snapshot, upgrades
 from jujulab_controller.status import Json, StatusBuilder
 from jujulab_core.errors import RpcError
 
@@ -69,13 +71,20 @@ class UpgradesWatcher:
 
 
 class AllWatcher:
-    """Tells a client the whole model first, then what is different from what it was told."""
+    """Tells a client of the whole model first, or of all models, then what is different from what it was told."""
 
-    def __init__(self, services: Services, model_uuid: str) -> None:
+    def __init__(self, services: Services, model_uuid: str | None) -> None:
+        """Begins to watch.
+
+        Args:
+            services: The controller's parts.
+            model_uuid: Which model; None for all.
+        """
         self._services = services
         self._model = model_uuid
         kinds = ("model", "machine", "unit", "application", "relation", "annotation")
-        self._watcher = Watcher(services.hub, [(kind, model_uuid) for kind in kinds] + [("agents-lost",)])
+        within = () if model_uuid is None else (model_uuid,)
+        self._watcher = Watcher(services.hub, [(kind, *within) for kind in kinds] + [("agents-lost",)])
         self._told: dict[deltas.Key, Json] = {}
 
     async def next(self) -> dict[str, Any]:
@@ -97,5 +106,13 @@ class AllWatcher:
         self._watcher.stop()
 
     async def _picture(self) -> dict[deltas.Key, Json]:
-        rows = await self._services.store.read(lambda db: snapshot.load(db, self._model))
-        return deltas.entities(StatusBuilder(rows, self._services.is_lost(self._model)))
+        return {
+            key: entity
+            for rows in await self._services.store.read(self._load)
+            for key, entity in deltas.entities(StatusBuilder(rows, self._services.is_lost(rows.model.uuid))).items()
+        }
+
+    def _load(self, db: Connection) -> list[snapshot.Snapshot]:
+        if self._model is not None:
+            return [snapshot.load(db, self._model)]
+        return [snapshot.load(db, model.uuid) for model in models.visible(db, "", everything=True)]

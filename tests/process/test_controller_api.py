@@ -192,6 +192,24 @@ def test_a_watcher_tells_everything_and_then_what_changed(controller: Controller
     assert refusal(lambda: waiting.result(5)) == ("shared state watcher was stopped", "stopped")
 
 
+def test_a_watcher_of_all_models_tells_of_each(controller: Controller, client: Client, model: str) -> None:
+    with controller.admin() as admin:
+        watcher = admin.call("Controller", "WatchAllModels")["watcher-id"]
+        first = admin.call("AllModelWatcher", "Next", id=watcher)["deltas"]
+        told = {data["model-uuid"]: data["is-controller"] for kind, _, data in first if kind == "model"}
+        assert (told[model], sorted(told.values())) == (False, [False, True])
+        waiting = admin.submit("AllModelWatcher", "Next", id=watcher)
+        added = client.call("MachineManager", "AddMachines", {"params": [{"series": "bionic"}]})["machines"][0][
+            "machine"
+        ]
+        ((kind, change, data),) = waiting.result(5)["deltas"]
+        assert (kind, change, data["model-uuid"], data["id"]) == ("machine", "change", model, added)
+        client.call("MachineManager", "DestroyMachineWithParams", {"machine-tags": [f"machine-{added}"]})
+        ((kind, change, data),) = admin.call("AllModelWatcher", "Next", id=watcher, timeout=5)["deltas"]
+        assert (kind, change, data["model-uuid"], data["id"]) == ("machine", "remove", model, added)
+        admin.call("AllModelWatcher", "Stop", id=watcher)
+
+
 def test_blocks_are_enforced(client: Client) -> None:
     add = {"params": [{"series": "bionic"}]}
     client.call("Block", "SwitchBlockOn", {"type": "BlockChange", "message": "frozen"})

@@ -16,6 +16,7 @@ from jujulab_controller.model_info import reference
 from jujulab_controller.rpc.call import Call, entity
 from jujulab_controller.rpc.registry import Where, facade
 from jujulab_controller.state import models, users
+from jujulab_controller.watchers import AllWatcher
 from jujulab_core.layout import API_PORT
 
 controller = facade("Controller", Where.CONTROLLER)
@@ -73,6 +74,12 @@ async def all_models(call: Call) -> dict[str, Any]:
     """Every model of the controller."""
     found = await call.services.store.read(lambda db: models.visible(db, call.identity.name, everything=True))
     return {"user-models": [{"model": reference(model), "last-connection": None} for model in found]}
+
+
+@controller.method("WatchAllModels", Access.SUPERUSER, until="4.0.0")
+async def watch_all_models(call: Call) -> dict[str, Any]:
+    """A watcher of everything in every model, for ``AllModelWatcher``."""
+    return {"watcher-id": call.session.add_watcher(AllWatcher(call.services, None))}
 
 
 @controller.method("ControllerAPIInfoForModels")

@@ -14,6 +14,7 @@ _EVER = (("0.0.0", "1"),)
 
 # From the first version on: "1-3" is every one of 1, 2, 3; an empty text is none.
 _TABLE: dict[str, tuple[tuple[str, str], ...]] = {
+    "AllModelWatcher": (("0.0.0", "2"), ("2.9.36", "2-4"), ("3.0.0", "4"), ("4.0.0", "")),
     "AllWatcher": (("0.0.0", "1"), ("2.9.36", "1-3"), ("3.0.0", "3"), ("4.0.0", "")),
     "Annotations": (("0.0.0", "2"),),
     "Application": (

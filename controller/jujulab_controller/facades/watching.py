@@ -1,4 +1,4 @@
-"""``Pinger`` and the facades of watchers: ``NotifyWatcher``, ``StringsWatcher``, ``AllWatcher``."""
+"""``Pinger`` and the facades of watchers."""
 
 from __future__ import annotations
 
@@ -43,3 +43,4 @@ def _watcher(name: str, where: Where, who: Who, access: Access) -> Facade:
 notify_watcher = _watcher("NotifyWatcher", Where.BOTH, Who.ANY, Access.LOGIN)
 strings_watcher = _watcher("StringsWatcher", Where.MODEL, Who.AGENT, Access.LOGIN)
 all_watcher = _watcher("AllWatcher", Where.MODEL, Who.USER, Access.READ)
+all_model_watcher = _watcher("AllModelWatcher", Where.CONTROLLER, Who.USER, Access.SUPERUSER)

@@ -32,7 +32,7 @@ async function main() {
   });
   let controller, hosted, client, all;
   await calling("connectAndLogin, controller", async () => {
-    controller = await login("/api", "pinger", "controller", "model-manager", "model-upgrader");
+    controller = await login("/api", "pinger", "controller", "model-manager", "model-upgrader", "all-model-watcher");
     return `server ${controller.conn.info.serverVersion ?? ""}`;
   });
   await calling("connectAndLogin, model", async () => { hosted = await login(`/model/${uuid}/api`, "client", "all-watcher", "model-config", "pinger", "annotations"); return "ok"; });
@@ -84,6 +84,14 @@ async function main() {
         if (kind === "machine" && data["agent-status"].version === target) return `${seen} deltas until machine ${data.id} ran ${target}`;
       }
     }
+  });
+  await calling("controller.watchAllModels, allModelWatcher.next, stop", async () => {
+    const every = (await up.controller.watchAllModels({}))["watcher-id"];
+    const models = new Set();
+    for (const [, , data] of (await within(up.allModelWatcher.next({ id: every }), "deltas")).deltas) models.add(data["model-uuid"]);
+    same(models.has(uuid) && models.size > 1, true);
+    await up.allModelWatcher.stop({ id: every });
+    return `${models.size} models`;
   });
   controller.conn.transport.close(() => {});
   hosted.conn.transport.close(() => {});
