@@ -34,9 +34,10 @@ def run(session: Session, workers: dict[str, Callable[[], Work]]) -> None:
         workers: What makes the work of a thread, by name: called once the agent has logged in for the first
             time; the work is then done, and done again whenever it fails.
     """
-    stop = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: stop.set())
-    signal.signal(signal.SIGINT, lambda *_: stop.set())
+    # Not an event: its lock is not reentrant, so that a signal in the midst of `wait` would wait for itself for ever.
+    stop, tell = os.pipe()
+    signal.signal(signal.SIGTERM, lambda *_: os.write(tell, b"."))
+    signal.signal(signal.SIGINT, lambda *_: os.write(tell, b"."))
     if defects.active("crash-after"):
         _start("defect", lambda: _crash(defects.crash_delay()))
     if defects.active("never-ready"):
@@ -44,7 +45,7 @@ def run(session: Session, workers: dict[str, Callable[[], Work]]) -> None:
     else:
         session.on_first_login = lambda: _start_workers(session, workers)
         _start("session", session.run)
-    stop.wait()
+    os.read(stop, 1)
     # A polite good-bye, as long as it costs nothing.
     farewell = threading.Thread(target=session.hang_up, daemon=True)
     farewell.start()

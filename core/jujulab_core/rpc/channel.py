@@ -120,7 +120,8 @@ class Channel:
         except (OSError, WebSocketException) as error:
             self._socket.close()
             raise ConnectionLost(f"cannot open {address}{path}: {error}") from error
-        if self._protocol.state is not OPEN:
+        # Whoever had little to say may have said goodbye already: that is no refusal.
+        if self._protocol.state is CONNECTING or self._protocol.handshake_exc is not None:
             self._socket.close()
             raise ConnectionLost(f"{address}{path} refused: {self._protocol.handshake_exc or 'closed'}")
 
