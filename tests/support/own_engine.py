@@ -45,6 +45,11 @@ class OwnEngine:
         self._directory = directory
         # Keeps the namespace while the engine is away.
         self._namespace = subprocess.Popen(["unshare", "--net", "sleep", "infinity"])
+        # `unshare` takes its time: whoever enters too soon enters the host's.
+        ours, theirs = (Path(f"/proc/{which}/ns/net") for which in ("self", self._namespace.pid))
+        wait_for(
+            lambda: (ours.readlink() != theirs.readlink() or None, "the network namespace"), Deadline(SECONDS), 0.01
+        )
         self.inside = ("nsenter", "--target", str(self._namespace.pid), "--net")
         self._engine: subprocess.Popen[bytes] | None = None
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from docker.errors import ContainerError
+from docker.errors import APIError, ContainerError
 from docker.models.containers import Container
 
 from jujulab.faults.files import remove_file
@@ -18,6 +18,9 @@ from jujulab.images import image_tag
 from jujulab.lab import names
 from jujulab.lab.engine import docker_errors
 from jujulab_core.errors import JujulabError
+from jujulab_core.waiting import Deadline, wait_for
+
+_FREEZE_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -89,6 +92,28 @@ def find(scene: Scene, name: str) -> Container:
     return container
 
 
+def pause(container: Container) -> None:
+    """Pauses a running container.
+
+    Raises:
+        DeadlineError: The kernel could not stop all its processes.
+        JujulabError: The engine refuses.
+    """
+
+    def probe() -> tuple[bool | None, str]:
+        try:
+            container.pause()
+        except APIError as error:
+            # A process that is being made escapes the freezer, and runc gives up after some tries.
+            if "unable to freeze" not in str(error.explanation):
+                raise
+            return None, f"all processes of {container.name} to stand still"
+        return True, ""
+
+    with docker_errors(f"pause {container.name}"):
+        wait_for(probe, Deadline(_FREEZE_SECONDS))
+
+
 @contextmanager
 def awake(scene: Scene, name: str) -> Iterator[Container | None]:
     """The container, able to run something, or None if it does not run; one that is paused runs for the moment only.
@@ -107,8 +132,7 @@ def awake(scene: Scene, name: str) -> Iterator[Container | None]:
         yield container
     finally:
         if paused:
-            with docker_errors(f"pause {name} again"):
-                container.pause()
+            pause(container)
 
 
 def remove(scene: Scene, name: str, path: PurePosixPath) -> None:

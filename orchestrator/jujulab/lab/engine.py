@@ -62,13 +62,20 @@ class ContainerSpec:
     run: Mapping[str, Any] = field(default_factory=dict)
 
 
+class PortInUseError(JujulabError):
+    """A port of the host that a container is to be reached by is taken."""
+
+
 @contextmanager
 def docker_errors(doing: str) -> Iterator[None]:
     """Turns Docker's exceptions into one sentence that says what was being done."""
     try:
         yield
     except APIError as error:
-        raise JujulabError(f"cannot {doing}: {error.explanation or error}") from error
+        said = str(error.explanation or error)
+        # The engine has a phrase for ports that it gave away itself, and the kernel's for all others.
+        taken = any(phrase in said for phrase in ("port is already allocated", "address already in use"))
+        raise (PortInUseError if taken else JujulabError)(f"cannot {doing}: {said}") from error
     except (DockerException, requests.exceptions.RequestException) as error:
         raise HostError(
             f"cannot {doing}: the Docker engine does not answer",

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import json
 import socket
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
 
 from docker.models.containers import Container
 
 from jujulab import host, images
 from jujulab.lab import machines, names, provision, publish, restore, secrets
-from jujulab.lab.engine import ContainerSpec, Engine, File
+from jujulab.lab.engine import ContainerSpec, Engine, File, PortInUseError
 from jujulab.lab.fill import fill_model
 from jujulab.lab.labfile import LabSpec, default_series
 from jujulab.lab.ready import admin_client, wait_for_agents
@@ -28,6 +28,8 @@ from jujulab_core.waiting import Deadline
 
 Report = Callable[[str], None]
 CLOUD = "docker"
+# How many ports are tried for the API of a controller whose lab file names none.
+_PORTS = 200
 
 
 def bring_up(spec: LabSpec, report: Report, timeout: float) -> None:
@@ -63,9 +65,10 @@ class _Up:
     def run(self) -> None:
         spec = self._spec
         self._check_names()
-        if self._engine.find(names.container(spec.name, names.CONTROLLER)) is None:
-            # Looked for again when it is taken; asked for now, so that nothing is made when there is none.
-            self._free_port()
+        # Looked for again when it is taken; asked for now, so that nothing is made when there is none.
+        made = self._engine.find(names.container(spec.name, names.CONTROLLER)) is not None
+        if not made and next(self._free_ports(), None) is None:
+            raise self._no_port()
         # Controller, streams and orchestrator come on top of the machines.
         host.check_capacity(spec.machine_count + 3)
         images.ensure_images(self._engine.client, progress=self._report)
@@ -163,13 +166,16 @@ class _Up:
         found = self._engine.find(name)
         if found is not None and found.status != "created":
             return api_port(self._engine.ensure_started(self._controller_spec(published, api_port(found))))
-        port = self._free_port()
         self._report(f'starting the controller "{spec.controller}" {self._version}')
         instance = names.instance_id(self._secrets.controller_model_uuid, "0")
         known_hosts = self._store.lab_dir(spec.name) / "ssh" / "known_hosts"
         provision.pin_host_keys(known_hosts, {instance: self._secrets.controller_host_key.public})
-        self._engine.ensure_started(self._controller_spec(published, port))
-        return port
+        for port in self._free_ports():
+            # Between our look and the engine's, another lab may have taken it.
+            with suppress(PortInUseError):
+                self._engine.ensure_started(self._controller_spec(published, port))
+                return port
+        raise self._no_port()
 
     def _controller_spec(self, published: dict[str, str], port: int) -> ContainerSpec:
         lab, made = self._spec.name, self._secrets
@@ -239,18 +245,19 @@ class _Up:
             "authorized-keys": made.ssh_key.public,
         }
 
-    def _free_port(self) -> int:
-        wanted = self._port
-        for port in [wanted] if wanted else range(API_PORT, API_PORT + 200):
+    def _free_ports(self) -> Iterator[int]:
+        for port in [self._port] if self._port else range(API_PORT, API_PORT + _PORTS):
             with closing(socket.socket()) as probe:
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 try:
                     probe.bind(("127.0.0.1", port))
                 except OSError:
                     continue
-                return port
-        what = f"port {wanted}" if wanted else f"every port from {API_PORT} to {API_PORT + 199}"
-        raise UsageError(f"{what} of this host is in use: the controller's API needs one (key controller.api-port)")
+            yield port
+
+    def _no_port(self) -> UsageError:
+        what = f"port {self._port}" if self._port else f"every port from {API_PORT} to {API_PORT + _PORTS - 1}"
+        return UsageError(f"{what} of this host is in use: the controller's API needs one (key controller.api-port)")
 
     def _connect(self, endpoint: str, model: str | None = None) -> Client:
         return admin_client(endpoint, self._secrets, model, self._deadline)

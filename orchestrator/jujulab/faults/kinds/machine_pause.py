@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from jujulab.faults.each import Note, again_each, heal_each, inject_each
-from jujulab.faults.hands import find
+from jujulab.faults.hands import find, pause
 from jujulab.faults.model import Json, Kind, Scene
 from jujulab.faults.targets import Scope, Target
 from jujulab.lab.engine import docker_errors
 
 
 def _pause(scene: Scene, target: Target, _options: Mapping[str, str], _noted: Json) -> None:
-    with docker_errors(f"pause {target.container}"):
-        find(scene, target.container).pause()
+    pause(find(scene, target.container))
 
 
 def _inject(scene: Scene, target: Target, options: Mapping[str, str], note: Note) -> str:
