@@ -35,9 +35,13 @@ def run(session: Session, workers: dict[str, Callable[[], Work]]) -> None:
             time; the work is then done, and done again whenever it fails.
     """
     # Not an event: its lock is not reentrant, so that a signal in the midst of `wait` would wait for itself for ever.
+    # Nor is the pipe written by a handler in Python: that one runs when `read` returns, and a signal that comes just
+    # before the process enters `read` does not make it return.
     stop, tell = os.pipe()
-    signal.signal(signal.SIGTERM, lambda *_: os.write(tell, b"."))
-    signal.signal(signal.SIGINT, lambda *_: os.write(tell, b"."))
+    os.set_blocking(tell, False)
+    signal.set_wakeup_fd(tell)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: None)
     if defects.active("crash-after"):
         _start("defect", lambda: _crash(defects.crash_delay()))
     if defects.active("never-ready"):

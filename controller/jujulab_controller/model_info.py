@@ -82,6 +82,11 @@ def summary(db: Connection, model: Row[Any], user: str) -> Json:
     }
 
 
+def credential_tag(controller: Row[Any], user: str) -> str:
+    """The one credential that a user has for the lab's cloud; it is named as the lab, and there is no secret in it."""
+    return f"cloudcred-{controller.cloud}_{user}_{controller.region}"
+
+
 def _common(model: Row[Any], controller: Row[Any]) -> Json:
     series = str(json.loads(model.config).get("default-series") or _DEFAULT_SERIES)
     base = charms.base_of(series)
@@ -96,7 +101,7 @@ def _common(model: Row[Any], controller: Row[Any]) -> Json:
         "default-base": f"{base['name']}@{base['channel']}",
         "cloud-tag": f"cloud-{controller.cloud}",
         "cloud-region": controller.region,
-        "cloud-credential-tag": f"cloudcred-{controller.cloud}_{model.owner}_{controller.region}",
+        "cloud-credential-tag": credential_tag(controller, model.owner),
         "owner-tag": f"user-{model.owner}",
         "life": model.life,
         "status": {

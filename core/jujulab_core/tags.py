@@ -7,7 +7,9 @@ import re
 from jujulab_core.errors import UsageError
 
 # `orchestrator` is ours; the others are Juju's.
-KINDS = frozenset({"application", "cloud", "controller", "machine", "model", "orchestrator", "unit", "user"})
+KINDS = frozenset(
+    {"application", "cloud", "cloudcred", "controller", "machine", "model", "orchestrator", "unit", "user"}
+)
 
 APPLICATION_RE = re.compile(r"[a-z][a-z0-9]*(?:-[a-z0-9]*[a-z][a-z0-9]*)*")
 UNIT_RE = re.compile(rf"({APPLICATION_RE.pattern})/(0|[1-9][0-9]*)")

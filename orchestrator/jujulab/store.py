@@ -20,7 +20,8 @@ from jujulab import client_key
 from jujulab_core.errors import JujulabError, UsageError
 
 CLOUD_TYPE = "docker"
-_FILES = ("controllers.yaml", "accounts.yaml", "models.yaml")
+_OF_CONTROLLERS = ("controllers.yaml", "accounts.yaml", "models.yaml")
+_FILES = (*_OF_CONTROLLERS, "clouds.yaml", "credentials.yaml")
 
 
 @dataclass(frozen=True)
@@ -148,13 +149,25 @@ class Store:
                 entry.update({renamed.get(key, key.replace("_", "-")): value for key, value in changes.items()})
 
     def remove_controller(self, name: str) -> None:
-        """Forgets a controller, its account and its models; nothing happens if it is not known."""
+        """Forgets a controller, its account, its models and its region; nothing happens if it is not known."""
         with self._change() as files:
-            for content in files.values():
-                (content.get("controllers") or {}).pop(name, None)
+            entries = [(files[file].get("controllers") or {}).pop(name, None) for file in _OF_CONTROLLERS]
+            if entries[0] is not None:
+                _remove_region(files, str(entries[0].get("cloud")), str(entries[0].get("region")))
             if files["controllers.yaml"].get("current-controller") == name:
                 del files["controllers.yaml"]["current-controller"]
         (self.root / "cookies" / f"{name}.json").unlink(missing_ok=True)
+
+    # Clouds. All labs are regions of one; what a user is let in by has no secret in it and is named as the region.
+
+    def add_region(self, cloud: str, region: str) -> None:
+        """Adds a region to a cloud, made where it is missing, with the credential for it."""
+        with self._change() as files:
+            clouds = files["clouds.yaml"].setdefault("clouds", {})
+            entry = clouds.setdefault(cloud, {"type": CLOUD_TYPE, "auth-types": ["empty"], "regions": {}})
+            entry.setdefault("regions", {}).setdefault(region, {})
+            credentials = files["credentials.yaml"].setdefault("credentials", {}).setdefault(cloud, {})
+            credentials.setdefault(region, {"auth-type": "empty"})
 
     # Accounts.
 
@@ -327,3 +340,15 @@ class Store:
         for path in reversed((directory, *directory.parents)):
             if path.is_relative_to(self.root):
                 path.mkdir(mode=0o700, exist_ok=True)
+
+
+def _remove_region(files: dict[str, dict[str, Any]], cloud: str, region: str) -> None:
+    clouds, credentials = files["clouds.yaml"].get("clouds") or {}, files["credentials.yaml"].get("credentials") or {}
+    if region in (clouds.get(cloud) or {}).get("regions", {}):
+        del clouds[cloud]["regions"][region]
+        if not clouds[cloud]["regions"]:
+            del clouds[cloud]
+    if region in credentials.get(cloud, {}):
+        del credentials[cloud][region]
+        if not credentials[cloud]:
+            del credentials[cloud]

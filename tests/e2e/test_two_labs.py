@@ -76,6 +76,11 @@ def test_the_store_has_two_controllers_as_juju_writes_them(both: tuple[Lab, Lab]
         assert set(entry["models"]) == {"admin/controller", "admin/default"}
         assert all(set(model) == {"uuid", "type"} for model in entry["models"].values())
         assert entry["current-model"] == "admin/default"
+    assert read(left, "clouds.yaml") == {
+        "clouds": {"docker": {"type": "docker", "auth-types": ["empty"], "regions": {"left": {}, "right": {}}}}
+    }
+    one = {"auth-type": "empty"}
+    assert read(left, "credentials.yaml") == {"credentials": {"docker": {"left": one, "right": one}}}
     for name in ("left-aws", "right-aws"):
         assert (Path(left.juju.data) / "cookies" / f"{name}.json").read_text() == "[]"
     assert set(right.juju.json("controllers")["controllers"]) == {"left-aws", "right-aws"}

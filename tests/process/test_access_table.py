@@ -97,6 +97,7 @@ class World:
             "$machine": "machine-0",
             "$unit": "unit-ubuntu-0",
             "$me": f"user-{user(role)}",
+            "$credential": f"cloudcred-docker_{user(role)}_test",
             "$password": password(role),
             "$version": str(self.version),
             "$binary": self.binary,

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import hashlib
 import json
+import signal
 import socket
 import time
 from collections.abc import Iterator
@@ -224,6 +226,17 @@ def test_it_stops_at_once(tmp_path: Path, agent: AgentProcess, controller: FakeC
         began = time.monotonic()
         assert agent.stop() == 0
         assert time.monotonic() - began < 1
+
+
+def test_it_stops_whichever_of_its_threads_the_signal_comes_to(agent: AgentProcess, controller: FakeController) -> None:
+    agent.start()
+    controller.wait_for("Deployer.WatchUnits")
+    assert agent.process is not None
+    first = agent.process.pid
+    another = next(int(task.name) for task in Path(f"/proc/{first}/task").iterdir() if task.name != str(first))
+    # The first thread is in the midst of a system call, which a signal to another thread does not cut short.
+    assert ctypes.CDLL(None).tgkill(first, another, signal.SIGTERM) == 0
+    assert agent.process.wait(10) == 0
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import stat
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -31,6 +32,31 @@ def test_an_empty_store_knows_nothing_and_makes_nothing(store: Store) -> None:
     assert store.models("aws") == {}
     assert store.labs() == []
     assert not store.root.exists()
+
+
+def test_labs_are_regions_of_one_cloud_which_each_has_a_credential_for(store: Store) -> None:
+    def read(file: str) -> Any:
+        return yaml.safe_load((store.root / file).read_text())
+
+    store.root.mkdir(mode=0o700)
+    (store.root / "clouds.yaml").write_text("clouds: {other: {type: maas, endpoint: http://maas}}")
+    for name in ("aws", "gce"):
+        store.add_controller(
+            name, f"u-{name}", ["127.0.0.1:1"], CA, "docker", f"lab-{name}", "2.6.4", "admin", "s3cret"
+        )
+        store.add_region("docker", f"lab-{name}")
+    other = {"type": "maas", "endpoint": "http://maas"}
+    cloud = {"type": "docker", "auth-types": ["empty"], "regions": {"lab-aws": {}, "lab-gce": {}}}
+    assert read("clouds.yaml") == {"clouds": {"other": other, "docker": cloud}}
+    one = {"auth-type": "empty"}
+    assert read("credentials.yaml") == {"credentials": {"docker": {"lab-aws": one, "lab-gce": one}}}
+    store.remove_controller("aws")
+    store.remove_controller("never-known")
+    assert read("clouds.yaml")["clouds"]["docker"]["regions"] == {"lab-gce": {}}
+    assert read("credentials.yaml") == {"credentials": {"docker": {"lab-gce": one}}}
+    store.remove_controller("gce")
+    assert read("clouds.yaml") == {"clouds": {"other": other}}
+    assert read("credentials.yaml") == {"credentials": {}}
 
 
 def test_the_files_are_what_real_clients_read(store: Store) -> None:

@@ -264,6 +264,7 @@ class _Up:
 
     def _register(self, client: Client, endpoint: str) -> None:
         spec, made = self._spec, self._secrets
+        self._store.add_region(CLOUD, spec.name)
         if spec.controller not in self._store.controllers():
             self._store.add_controller(
                 spec.controller,

@@ -109,7 +109,7 @@ class Hands:
             return Result(act, False, "its SSH host key is not the one that the lab made")
         except (OSError, EOFError, paramiko.SSHException) as error:
             self._forget(_target(machine))
-            said = str(error) or type(error).__name__
+            said = str(error) or f"no answer within {_seconds(act)} s"
             return Result(act, False, f"it cannot be reached over SSH: {said}", unreachable=True)
         reason = err.strip().splitlines()[-1] if err.strip() else f"upgradectl ended with {code}"
         if code == _FENCED:

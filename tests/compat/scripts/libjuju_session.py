@@ -77,6 +77,9 @@ async def about_the_controller(controller, model_name):
         assert f"cloud-{name}" in (await controller.clouds()).clouds
         assert (await controller.cloud()).cloud.auth_types
         told.result = f"ok: {name}"
+    with calling("Controller.add_credential, from the client store") as told:
+        (region,) = (await controller.clouds()).clouds[f"cloud-{name}"].regions
+        told.result = f"ok: {await controller.add_credential(region.name)}"
     with calling("Controller.get_users"):
         assert "admin" in [user.username for user in await controller.get_users()]
     with calling("Controller.get_user: unknown") as told:
