@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection
@@ -15,6 +16,10 @@ from jujulab_core.errors import RpcError
 
 if TYPE_CHECKING:
     from jujulab_controller.services import Services
+
+# Juju tells of changes in batches, some time after they were made, and clients count on that: python-libjuju's
+# `Machine.destroy` fails when it hears that the machine is gone before it has seen the answer to its own call.
+_GATHER_SECONDS = 0.1
 
 
 class NotifyWatcher:
@@ -96,6 +101,8 @@ class AllWatcher:
             except WatcherStoppedError:
                 # Clients look for these words to tell a stop that they asked for from a failure.
                 raise RpcError("shared state watcher was stopped", STOPPED) from None
+            if self._told:
+                await asyncio.sleep(_GATHER_SECONDS)
             now = await self._picture()
             found = deltas.changes(self._told, now)
             self._told = now

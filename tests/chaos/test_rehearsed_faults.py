@@ -22,7 +22,7 @@ LAB_FILE = """
 lab: l3
 controller: {name: l3, agent-version: 2.6.4}
 streams:
-  released: [2.6.4, 2.6.5, 2.6.6, 2.6.7, 2.6.8, 2.6.9, 2.6.10, 2.7.0, 2.7.1, 2.7.2, 2.7.3, 2.7.4]
+  released: [2.6.4, 2.6.5, 2.6.6, 2.6.7, 2.6.8, 2.6.9, 2.6.10, 2.7.0, 2.7.1, 2.7.2, 2.7.3, 2.7.4, 2.7.5]
 models:
   default:
     machines: 2
@@ -142,13 +142,20 @@ def test_2_a_binary_is_missing_and_put_back(lab: Lab) -> None:
     completes(lab, "2.6.6")
 
 
-def test_3_a_binary_is_corrupt_on_the_mirror_and_then_in_the_cache(lab: Lab) -> None:
+def test_3_a_binary_is_corrupt_on_the_mirror_and_in_the_cache(lab: Lab) -> None:
+    in_cache = ("fault", "corrupt-binary", "2.6.7", "--option", "where=cache")
+    assert "the controller's cache does not have 2.6.7" in lab.juju(*in_cache, expect=1).stderr
+    lab.juju("sync-agent-binaries", "-m", "l3:controller", "--agent-version", "2.6.7")
+    lab.juju(*in_cache)
     lab.juju("fault", "corrupt-binary", "2.6.7")
+    (on_mirror,) = (fault["id"] for fault in lab.juju.json("faults")["faults"] if "cache" not in str(fault))
     following = lab.juju.start("upgrade-model", "--agent-version", "2.6.7", "--wait")
+    # What is damaged in the cache counts as not there, so that it is fetched again.
     assert "mismatch" in becomes(lab, "2.6.7", 1, says("failed to fetch agent binaries"))["reason"]
-    lab.juju("heal", "--all")
+    lab.juju("heal", str(on_mirror))
     said, _ = following.communicate(timeout=SECONDS)
     assert following.returncode == 0, said
+    lab.juju("heal", "--all")
     completes(lab, "2.6.7")
 
 
@@ -226,23 +233,28 @@ def test_8_a_step_fails_always(lab: Lab) -> None:
 def test_10_a_stale_record_of_an_upgrade_is_put_aside(lab: Lab) -> None:
     lab.juju("fault", "machine-stop", "orchestrator", "--option", "how=power-cut")
     lab.juju("upgrade-model", "--agent-version", "2.7.3")
-    said = upgrade(lab, "2.7.4", expect=1)
-    assert "upgrade" in said
+    assert "some agents have not upgraded" in upgrade(lab, "2.7.4", expect=1)
+    said = upgrade(lab, "2.7.4", "--ignore-agent-versions", expect=1)
+    assert "upgrade in progress" in said
+    assert "consider running the" in said
+    reset = ("upgrade-model", "--agent-version", "2.7.4", "--ignore-agent-versions", "--reset-previous-upgrade")
+    assert "previous upgrade not reset" in lab.juju(*reset, expect=1, stdin="n\n").stderr
+    lab.juju(*reset, stdin="y\n")
     lab.juju("heal", "--all")
-    completes(lab, "2.7.3")
+    completes(lab, "2.7.4")
 
 
 def test_11_the_controller_is_off_before_and_during(lab: Lab) -> None:
     """There is one controller here, so it is that one, and not one of three."""
     lab.juju("fault", "machine-stop", "controller", "--option", "how=power-cut")
-    assert "Next: " in lab.juju("upgrade-model", "--agent-version", "2.7.4", expect=1).stderr
+    assert "Next: " in lab.juju("upgrade-model", "--agent-version", "2.7.5", expect=1).stderr
     lab.juju("heal", "--all")
 
     def answers() -> tuple[bool | None, str]:
         return lab.juju("models", expect=None).returncode == 0 or None, "the controller to answer"
 
     wait_for(answers, Deadline(SECONDS), 1.0)
-    lab.juju("upgrade-model", "--agent-version", "2.7.4")
+    lab.juju("upgrade-model", "--agent-version", "2.7.5")
     lab.juju("fault", "machine-stop", "controller", "--option", "how=power-cut")
     lab.juju("heal", "--all")
-    completes(lab, "2.7.4")
+    completes(lab, "2.7.5")

@@ -13,6 +13,8 @@ from docker import DockerClient
 
 from tests.compat import environments
 from tests.compat.environments import Environment
+from tests.compat.judging import EXCEPTIONS
+from tests.compat.schemas import Schemas
 from tests.compat.table import Table
 from tests.e2e import support
 from tests.support.engine import engine as engine
@@ -36,6 +38,14 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 def table(request: pytest.FixtureRequest) -> Table:
     """Where calls are recorded."""
     return request.config.stash[_TABLE]
+
+
+@pytest.fixture(scope="session")
+def schemas(table: Table) -> Schemas:
+    """What python-libjuju carries: 2.9.49.1 for Juju 2, 3.5.2.1 for 3.x."""
+    names = {"libjuju-2.9": "python-libjuju 2.9.49.1", "libjuju-3.5": "python-libjuju 3.5.2.1"}
+    definitions = {name: entry["schema"] for name, entry in EXCEPTIONS["definitions"].items()}
+    return Schemas(definitions, *(environments.python(name, client, table).path for name, client in names.items()))
 
 
 @pytest.fixture(scope="session")

@@ -2,35 +2,82 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
 import pytest
 
+from jujulab_core.boundary import STOP_SECONDS
+from jujulab_core.waiting import Deadline, wait_for
 from tests.compat.environments import Environment
-from tests.e2e.support import Lab
+from tests.compat.judging import heard, judge
+from tests.compat.schemas import Schemas
+from tests.e2e.support import Lab, run
 
 pytestmark = pytest.mark.e2e
+
+WRENCH = "/var/lib/juju/wrench"
 
 
 def store(lab: Lab) -> dict[str, str]:
     return {"JUJU_DATA": str(lab.juju.data)}
 
 
-def test_scripts_of_36(libjuju36: Environment, lab36: Lab) -> None:
-    libjuju36.run("libjuju_session.py", lab36.controller, "libjuju", env=store(lab36)).check()
+class Listened:
+    """Runs scripts whose every answer is then held against the schemas."""
+
+    def __init__(self, frames: Path, schemas: Schemas) -> None:
+        self._frames, self._schemas = frames, schemas
+
+    def run(self, client: Environment, lab: Lab, script: str, *arguments: str, **env: str) -> None:
+        client.run(script, lab.controller, *arguments, env={**store(lab), "FRAMES": str(self._frames), **env}).check()
+        judge(heard(self._frames), self._schemas, f"{client.client}, {script}", at_least=8)
 
 
-def test_36_upgrades_controller_and_model(libjuju36: Environment, lab36: Lab) -> None:
-    versions = ("3.6.1", "3.6.4", "3.6.9")
-    libjuju36.run("libjuju_upgrade36.py", lab36.controller, "libjuju", *versions, env=store(lab36)).check()
+@contextmanager
+def held(lab: Lab, seen: Path) -> Iterator[str]:
+    """Keeps the controller's upgrade from its end until the file is there: somebody was refused meanwhile."""
+    controller = lab.container("controller")
+    run(controller, f"echo machine-agent/database-steps-done >{WRENCH}/stop-at")
+
+    def let_go() -> None:
+        wait_for(lambda: (seen.exists() or None, "a client to be refused"), Deadline(STOP_SECONDS))
+        run(controller, f"rm -f {WRENCH}/stop-at {WRENCH}/stopped-at")
+
+    with ThreadPoolExecutor(1) as pool:
+        releasing = pool.submit(let_go)
+        yield str(seen)
+        releasing.result()
+
+
+@pytest.fixture
+def listened(schemas: Schemas, tmp_path: Path) -> Listened:
+    return Listened(tmp_path / "frames", schemas)
+
+
+def test_scripts_of_36(listened: Listened, libjuju36: Environment, lab36: Lab) -> None:
+    listened.run(libjuju36, lab36, "libjuju_session.py", "libjuju")
+
+
+def test_36_upgrades_controller_and_model(
+    listened: Listened, libjuju36: Environment, lab36: Lab, tmp_path: Path
+) -> None:
+    with held(lab36, tmp_path / "seen") as seen:
+        listened.run(libjuju36, lab36, "libjuju_upgrade36.py", "libjuju", "3.6.1", "3.6.4", "3.6.9", SEEN=seen)
     assert set(lab36.versions("libjuju").values()) == {"3.6.9"}
 
 
-def test_scripts_of_29(libjuju29: Environment, lab29: Lab) -> None:
-    libjuju29.run("libjuju_session.py", lab29.controller, "default", env=store(lab29)).check()
+def test_scripts_of_29(listened: Listened, libjuju29: Environment, lab29: Lab) -> None:
+    listened.run(libjuju29, lab29, "libjuju_session.py", "default")
 
 
-def test_29_upgrades_controller_and_model_and_may_then_call_more(libjuju29: Environment, lab29: Lab) -> None:
-    versions = ("2.9.31", "2.9.32", "2.9.47")
-    libjuju29.run("libjuju_upgrade29.py", lab29.controller, "default", *versions, env=store(lab29)).check()
+def test_29_upgrades_controller_and_model_and_may_then_call_more(
+    listened: Listened, libjuju29: Environment, lab29: Lab, tmp_path: Path
+) -> None:
+    with held(lab29, tmp_path / "seen") as seen:
+        listened.run(libjuju29, lab29, "libjuju_upgrade29.py", "default", "2.9.31", "2.9.32", "2.9.47", SEEN=seen)
     assert set(lab29.versions("default").values()) == {"2.9.47"}
 
 

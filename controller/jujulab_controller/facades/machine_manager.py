@@ -41,7 +41,7 @@ async def destroy_machine_with_params(call: Call) -> dict[str, Any]:
         machine_id = entity(tag, "machine")
 
         units = await call.services.store.write(lambda tx: _remove(tx, call, machine_id, force=force))
-        return {"info": {"destroyed-units": [{"tag": unit_tag(name)} for name in units]}}
+        return {"info": {"machine-id": machine_id, "destroyed-units": [{"tag": unit_tag(name)} for name in units]}}
 
     return await each(call.texts("machine-tags"), one)
 

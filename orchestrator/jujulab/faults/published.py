@@ -1,9 +1,13 @@
-"""Published agent binaries as faults hit them: found by version, changed, and put back if still as we left them."""
+"""Agent binaries as faults hit them, on the internet or in the controller's cache.
+
+They are found by version, changed, and put back if they are still as we left them.
+"""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -14,24 +18,59 @@ from jujulab.faults.model import Json, Keep, Record, Scene
 from jujulab.lab import names, publish
 from jujulab_core.errors import JujulabError
 
-ROOT = PurePosixPath("/srv/streams/juju/tools")
 _KEPT = PurePosixPath("/var/lib/jujulab/fault-files")
 
 
-def change(scene: Scene, record: Record, keep: Keep, how: Callable[[bytes], bytes | None]) -> list[str]:
+@dataclass(frozen=True)
+class Place:
+    """Where tarballs are.
+
+    Attributes:
+        role: Of the container that has them.
+        what: For messages.
+        root: The directory.
+        key: The key of a published binary's entry with the path below the directory.
+        step: What to do when one is not there.
+    """
+
+    role: str
+    what: str
+    root: PurePosixPath
+    key: str
+    step: str
+
+
+INTERNET = Place(
+    names.STREAMS, "the internet", PurePosixPath("/srv/streams/juju/tools"), "path", "put it there: `jujulab publish`"
+)
+CACHE = Place(
+    names.CONTROLLER,
+    "the controller's cache",
+    PurePosixPath("/var/lib/juju/binaries/blobs"),
+    "sha256",
+    "put it there: `jujulab sync-agent-binaries`",
+)
+
+
+def change(
+    scene: Scene, record: Record, keep: Keep, how: Callable[[bytes], bytes | None], place: Place = INTERNET
+) -> list[str]:
     """Changes the tarballs that the targets name, or removes those of which `how` leaves None; originals are kept.
 
     Returns:
         The paths of the tarballs.
 
     Raises:
-        JujulabError: The internet offers no such binary.
+        JujulabError: There is no such binary.
     """
-    container = _container(scene)
+    container = _container(scene, place)
     state: Json = {"files": []}
-    paths = _paths(scene, record.targets)
-    for path in paths:
-        good = read_file(container, ROOT / path)
+    found = _paths(scene, record.targets, place)
+    originals = {path: read_file(container, place.root / path) for path in found}
+    for path, good in originals.items():
+        if not good:
+            raise JujulabError(f"{place.what} does not have {found[path]}", next_step=place.step)
+    for path, good in originals.items():
         bad = how(good)
         copy = _KEPT / str(record.id) / path
         write_file(container, copy, good)
@@ -39,40 +78,41 @@ def change(scene: Scene, record: Record, keep: Keep, how: Callable[[bytes], byte
         state["files"].append({"path": path, "copy": str(copy), "bad": hashlib.sha256(bad or b"").hexdigest()})
         keep(state)
         if bad is None:
-            scene.engine.run_in(container, ["rm", "-f", str(ROOT / path)])
+            scene.engine.run_in(container, ["rm", "-f", str(place.root / path)])
         else:
-            write_file(container, ROOT / path, bad)
-    return paths
+            write_file(container, place.root / path, bad)
+    return list(found)
 
 
-def restore(scene: Scene, record: Record) -> None:
-    """Puts the originals back, but not over what was published since."""
-    container = _container(scene)
+def restore(scene: Scene, record: Record, place: Place = INTERNET) -> None:
+    """Puts the originals back, but not over what came since."""
+    container = _container(scene, place)
     for file in record.state.get("files", ()):
-        path, copy = ROOT / file["path"], PurePosixPath(file["copy"])
+        path, copy = place.root / file["path"], PurePosixPath(file["copy"])
         if hashlib.sha256(read_file(container, path)).hexdigest() == file["bad"]:
             write_file(container, path, read_file(container, copy))
         remove_file(container, copy)
 
 
-def _container(scene: Scene) -> Container:
-    container = scene.engine.find(scene.name(names.STREAMS))
+def _container(scene: Scene, place: Place) -> Container:
+    container = scene.engine.find(scene.name(place.role))
     if container is None:
-        raise JujulabError(f'lab "{scene.lab}" has no internet', next_step="make it with `jujulab up`")
+        raise JujulabError(f'lab "{scene.lab}" lacks {place.what}', next_step="make it with `jujulab up`")
     return container
 
 
-def _paths(scene: Scene, targets: tuple[str, ...]) -> list[str]:
+def _paths(scene: Scene, targets: tuple[str, ...], place: Place) -> dict[str, str]:
+    """The binaries that the targets name, by path."""
     offered = publish.offered(scene.engine, scene.lab)
-    paths: dict[str, None] = {}
+    paths: dict[str, str] = {}
     for target in targets:
         found = [entry for entry in offered if _is(entry, target)]
         if not found:
             raise JujulabError(
                 f"the internet does not offer {target}", next_step="see what it does with `jujulab streams`"
             )
-        paths |= dict.fromkeys(str(entry["path"]) for entry in found)
-    return list(paths)
+        paths |= {str(entry[place.key]): str(entry["binary"]) for entry in found}
+    return paths
 
 
 def _is(entry: dict[str, Any], target: str) -> bool:

@@ -1,7 +1,15 @@
 """What the scripts for python-libjuju share."""
 
 import asyncio
+import os
 import time
+from pathlib import Path
+
+from frames import write_down
+
+IN_PROGRESS = "JujuAPIError: upgrade in progress"
+
+write_down()
 
 
 class Closing:
@@ -55,7 +63,8 @@ async def all_at(model, version, seconds):
 async def until_upgraded(controller, name, version, seconds):
     """Waits until the controller answers on a version; returns each different refusal that was seen meanwhile.
 
-    Connects anew each time, as a script does that is run again and again.
+    Connects anew each time, as a script does that is run again and again. Whoever keeps the upgrade from its end until
+    it was seen finds the file that SEEN names.
     """
     seen, deadline = [], time.monotonic() + seconds
     while True:
@@ -69,5 +78,7 @@ async def until_upgraded(controller, name, version, seconds):
             said = f"{type(error).__name__}: {error}"
             if said not in seen:
                 seen.append(said)
+            if said == IN_PROGRESS:
+                Path(os.environ["SEEN"]).touch()
         assert time.monotonic() < deadline, f"not on {version} after {seconds} s: {seen}"
         await asyncio.sleep(0.3)

@@ -12,7 +12,7 @@ from juju.client import client
 from juju.controller import Controller
 from juju.errors import JujuAPIError
 from juju.model import Model
-from libjuju import Changes, Closing, agents, all_at, facade, until_upgraded
+from libjuju import IN_PROGRESS, Changes, Closing, agents, all_at, facade, until_upgraded
 
 SECONDS = 300
 
@@ -72,7 +72,7 @@ async def main(name, model_name, old, current, new):
             await set_version(model, new)
     with calling("Controller.connect while the controller upgrades") as told:
         seen = await until_upgraded(Controller, name, new, SECONDS)
-        assert "JujuAPIError: upgrade in progress" in seen, seen
+        assert IN_PROGRESS in seen, seen
         told.result = f"ok: then server-version {new}; before: {seen}"
     async with Closing(Controller()) as controller, Closing(Model()) as model:
         await controller.connect(name)

@@ -1,9 +1,9 @@
-"""``corrupt-binary``: a tarball on the internet is not what the metadata says."""
+"""``corrupt-binary``: a tarball is not what the metadata says."""
 
 from __future__ import annotations
 
 from jujulab.faults.model import Keep, Kind, Record, Scene
-from jujulab.faults.published import change, restore
+from jujulab.faults.published import CACHE, INTERNET, change, restore
 
 
 def _flip(content: bytes) -> bytes:
@@ -16,21 +16,26 @@ _HOW = {
     "shorter": lambda content: content[: len(content) // 2],
     "longer": lambda content: content + b"\0",
 }
+_WHERE = {"internet": INTERNET, "cache": CACHE}
 _SAYS = {"hash": "one byte is another", "shorter": "its second half is gone", "longer": "a byte too many"}
 
 
 def _inject(scene: Scene, record: Record, keep: Keep) -> tuple[str, ...]:
     how = record.options["how"]
-    paths = change(scene, record, keep, _HOW[how])
+    paths = change(scene, record, keep, _HOW[how], _WHERE[record.options["where"]])
     return tuple(f"{path}: {_SAYS[how]}" for path in paths)
+
+
+def _heal(scene: Scene, record: Record) -> None:
+    restore(scene, record, _WHERE[record.options["where"]])
 
 
 KIND = Kind(
     "corrupt-binary",
-    "A tarball on the internet has the wrong hash, or (how=shorter, how=longer) the wrong size.",
+    "A tarball on the internet or in the controller's cache has the wrong hash, or (how=shorter or longer) size.",
     _inject,
-    restore,
+    _heal,
     targets="a version such as 2.6.10, or a binary such as 2.6.10-bionic-amd64",
-    options={"how": "hash"},
-    allowed={"how": tuple(_HOW)},
+    options={"how": "hash", "where": "internet"},
+    allowed={"how": tuple(_HOW), "where": tuple(_WHERE)},
 )
