@@ -19,6 +19,7 @@ from jujulab_controller.rpc.registry import Where, Who
 from jujulab_controller.services import LAB_ENDPOINT
 from jujulab_controller.state import agents, machines, models, users
 from jujulab_core.errors import JujulabError, RpcError
+from jujulab_core.layout import OURS
 from jujulab_core.rules.checks import agent_login_refusal
 from jujulab_core.tags import split_tag
 
@@ -65,7 +66,7 @@ async def log_in(services: Services, session: Session, params: dict[str, Any]) -
         answer = {}
     else:
         raise wrong_password()
-    return await _common(services, session) | answer
+    return await _common(services, session, ours=params.get("user-data") == OURS) | answer
 
 
 async def in_thread(run: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -138,13 +139,13 @@ async def _agent(services: Services, session: Session, identity: Identity, passw
     return {}
 
 
-async def _common(services: Services, session: Session) -> dict[str, Any]:
+async def _common(services: Services, session: Session, *, ours: bool) -> dict[str, Any]:
     mine = await services.store.read(models.the_controller)
     endpoints = json.loads(mine.api_endpoints) if session.identity.kind == "user" else [LAB_ENDPOINT]
     answer: dict[str, Any] = {
         "servers": [[_server(endpoint) for endpoint in endpoints]],
         "controller-tag": f"controller-{mine.uuid}",
-        "facades": facade_list(services, session),
+        "facades": facade_list(services, session, ours=ours),
         "server-version": str(services.version),
         "public-dns-name": "",
     }
@@ -153,14 +154,18 @@ async def _common(services: Services, session: Session) -> dict[str, Any]:
     return answer
 
 
-def facade_list(services: Services, session: Session) -> list[dict[str, Any]]:
-    """The facades that this kind of login may call on this kind of connection, with their versions."""
+def facade_list(services: Services, session: Session, *, ours: bool) -> list[dict[str, Any]]:
+    """The facades that this kind of login may call on this kind of connection, with their versions.
+
+    Those that Juju does not have are not announced to Juju's clients, some of which warn of each that they do not know.
+    """
     where = Where.MODEL if session.model_uuid else Where.CONTROLLER
     who = _WHO[session.identity.kind]
     return [
         {"name": facade.name, "versions": list(offered(facade.name, services.version))}
         for facade in registry.everything()
         if where & facade.where and who & facade.who and offered(facade.name, services.version)
+        if ours or not facade.name.startswith("Lab")
     ]
 
 

@@ -7,6 +7,8 @@ LOG_DIR = "/var/log/juju"
 API_PORT = 17070
 # The one name that every controller certificate carries, whatever address it is reached at.
 API_SERVER_NAME = "juju-apiserver"
+# The ``user-data`` of a login by a part of the product; others are not told of the facades that Juju does not have.
+OURS = "jujulab"
 STREAMS_HOST = "streams.canonical.com"
 STREAMS_URL = f"https://{STREAMS_HOST}/juju/tools"
 

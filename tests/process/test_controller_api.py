@@ -88,6 +88,14 @@ def test_what_a_login_is_told(controller: Controller, client: Client, model: str
         assert refusal(lambda: admin.log_in("user-admin", ADMIN_PASSWORD)) == ("already logged in", "")
 
 
+def test_juju_s_own_clients_hear_of_nothing_that_juju_does_not_have(controller: Controller) -> None:
+    with controller.connect() as client:
+        params = {"auth-tag": "user-admin", "credentials": ADMIN_PASSWORD, "client-version": "3.6.1.3"}
+        announced = {facade["name"] for facade in client.call("Admin", "Login", params, version=3)["facades"]}
+    assert "ModelManager" in announced
+    assert not [name for name in announced if name.startswith("Lab")]
+
+
 @pytest.mark.parametrize(
     ("facade", "version", "method", "message", "code"),
     [

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from jujulab_core.errors import ConnectionLost, DeadlineError, RpcError
+from jujulab_core.layout import OURS
 from jujulab_core.rpc.channel import Channel, tls_context
 
 DEFAULT_TIMEOUT = 60.0
@@ -174,7 +175,7 @@ class Client:
             ConnectionLost: The connection ended first.
             DeadlineError: No answer in time.
         """
-        params = {"auth-tag": tag, "credentials": password, "nonce": nonce}
+        params = {"auth-tag": tag, "credentials": password, "nonce": nonce, "user-data": OURS}
         answer = self.call("Admin", "Login", params, version=3, timeout=timeout)
         facades = {facade["name"]: max(facade["versions"]) for facade in answer.get("facades") or ()}
         self.login = Login(answer.get("server-version", ""), facades, answer)

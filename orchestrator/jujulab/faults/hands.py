@@ -21,6 +21,8 @@ from jujulab_core.errors import JujulabError
 from jujulab_core.waiting import Deadline, wait_for
 
 _FREEZE_SECONDS = 60.0
+# How a shell tells of a death by SIGKILL.
+_KILLED = 137
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,9 @@ PROCESSES = Helper(("KILL",))
 MOUNTS = Helper(("SYS_ADMIN", "SYS_PTRACE"), ("nsenter", "-t", "1", "-m"), ("apparmor=unconfined",))
 
 
-def beside(scene: Scene, container: str, helper: Helper, script: str, doing: str) -> str:
+def beside(
+    scene: Scene, container: str, helper: Helper, script: str, doing: str, *, may_be_killed: bool = False
+) -> str:
     """Runs a shell script beside a running container; returns what it printed.
 
     Args:
@@ -55,6 +59,7 @@ def beside(scene: Scene, container: str, helper: Helper, script: str, doing: str
         helper: How.
         script: For ``sh -e``.
         doing: For the message: ``shape its traffic``.
+        may_be_killed: Whether all is well, too, when the helper ends with the container's last process.
 
     Raises:
         JujulabError: The engine or the kernel does not let us; with what it said last.
@@ -72,6 +77,8 @@ def beside(scene: Scene, container: str, helper: Helper, script: str, doing: str
                 remove=True,
             )
         except ContainerError as error:
+            if may_be_killed and error.exit_status == _KILLED:
+                return ""
             said = error.stderr.decode(errors="replace") if isinstance(error.stderr, bytes) else error.stderr or ""
             last = (said.strip().splitlines() or [f"exit code {error.exit_status}"])[-1]
             raise JujulabError(

@@ -13,7 +13,7 @@ from jujulab.faults.targets import Scope, Target
 def _inject(scene: Scene, target: Target, _options: Mapping[str, str], _note: Note) -> str:
     # All but the container's init, which ends with its child. A kill by way of Docker would count as the operator's
     # own stop, after which Docker does not start the container again.
-    beside(scene, target.container, PROCESSES, "kill -KILL -1", "kill the orchestrator")
+    beside(scene, target.container, PROCESSES, "kill -KILL -1", "kill the orchestrator", may_be_killed=True)
     return "killed its process; Docker starts it again"
 
 
