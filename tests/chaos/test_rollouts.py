@@ -5,6 +5,8 @@ The tests of this module build on one another.
 
 from __future__ import annotations
 
+import re
+import shlex
 from collections.abc import Iterator
 from typing import Any
 
@@ -28,7 +30,7 @@ def lab(engine: DockerClient, tmp_path_factory: pytest.TempPathFactory) -> Itera
     up = ("--name", LAB, "--controller", LAB, "--machines", "2", "--units", "2")
     with support.lab(engine, tmp_path_factory.mktemp("data"), LAB, LAB, *up) as made:
         made.juju("publish", "2.6.5", "2.6.6", "2.6.10")
-        made.juju("publish", "2.6.7", "--defect", "crash-on-start")
+        made.juju("publish", "2.6.7", "2.6.8", "--defect", "crash-on-start")
         made.juju("upgrade-controller", "--agent-version", "2.6.10", "--wait")
         yield made
 
@@ -113,3 +115,25 @@ def test_a_whole_upgrade_is_put_back_and_every_agent_says_so(lab: Lab) -> None:
     assert phases(wait_for(probe, Deadline(120), 0.5)) == {"0": "rolled-back", "1": "rolled-back"}
     assert lab.versions() == dict.fromkeys(AGENTS, "2.6.6")
     assert lab.workloads() == workloads
+
+
+def test_a_machine_whose_way_back_is_gone_is_stranded_until_a_person_does_what_is_said(lab: Lab) -> None:
+    machine, tools = lab.machine(0), "/var/lib/juju/tools"
+    words = ("--agent-version", "2.6.8", "--ignore-agent-versions", "--canary", "1", "--wait")
+    following = lab.juju.start("upgrade-model", *words)
+    swapped = f"until readlink {tools}/machine-0 | grep -q 2.6.8; do sleep 0.05; done"
+    run(machine, f"timeout 60 sh -c '{swapped}' && mv {tools}/2.6.6-bionic-amd64 /root/aside")
+    told, _ = following.communicate(timeout=300)
+    assert following.returncode == 4, told
+    upgrade = lab.juju.json("show-upgrade")
+    assert phases(upgrade) == {"0": "stranded", "1": "skipped"}
+    run(machine, f"mv /root/aside {tools}/2.6.6-bionic-amd64")
+    by_hand = re.search(r"jujulab (ssh .* unit-ubuntu-0)", upgrade["machines"][0]["agents"][0]["reason"])
+    assert by_hand, upgrade
+    lab.juju(*shlex.split(by_hand[1]))
+
+    def probe() -> tuple[bool | None, str]:
+        versions = lab.versions()
+        return versions == dict.fromkeys(AGENTS, "2.6.6") or None, f"all agents to be back: {versions}"
+
+    wait_for(probe, Deadline(60), 0.5)

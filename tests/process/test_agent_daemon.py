@@ -48,7 +48,7 @@ def publish(controller: FakeController, binary: str = NEW) -> None:
 
 def test_it_tells_who_it_is_and_stages_what_is_wanted(agent: AgentProcess, controller: FakeController) -> None:
     agent.start()
-    login = {"auth-tag": "machine-0", "credentials": "a password", "nonce": "a nonce"}
+    login = {"auth-tag": "machine-0", "credentials": "a password", "nonce": "a nonce", "user-data": "jujulab"}
     assert controller.wait_for("Admin.Login") == login
     started = {"tag": "machine-0", "status": "started", "info": "", "data": {}}
     assert controller.wait_for("Machiner.SetStatus") == {"entities": [started]}

@@ -33,7 +33,7 @@ def test_login_tells_versions_and_facades(controller: FakeController, client: Cl
     assert client.login is not None
     assert client.login.server_version == "2.6.10"
     assert client.login.facades["Upgrader"] == 1
-    sent = {"auth-tag": "machine-0", "credentials": "a password", "nonce": "a nonce"}
+    sent = {"auth-tag": "machine-0", "credentials": "a password", "nonce": "a nonce", "user-data": "jujulab"}
     assert ("Admin.Login", sent) in controller.history
     assert client.local_address == "127.0.0.1"
 

@@ -36,3 +36,15 @@ def format_option(*choices: str, default: str | None = None) -> Callable[[F], F]
         show_default=True,
         help="Form of the output.",
     )
+
+
+def removal_options(command: F) -> F:
+    """How applications and units are removed."""
+    for option in (
+        click.option("--no-prompt", is_flag=True, help="Do not ask; this client never does."),
+        click.option("--no-wait", is_flag=True, help="With --force: do not wait between steps."),
+        click.option("--destroy-storage", is_flag=True, help="Destroy storage as well; a lab's units have none."),
+        click.option("--force", is_flag=True, help="Do not stop at errors."),
+    ):
+        command = option(command)
+    return command

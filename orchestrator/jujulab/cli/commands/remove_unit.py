@@ -6,7 +6,7 @@ import click
 
 from jujulab.cli import output
 from jujulab.cli.framework import juju_command
-from jujulab.cli.options import model_option
+from jujulab.cli.options import model_option, removal_options
 
 
 @juju_command(
@@ -15,10 +15,7 @@ from jujulab.cli.options import model_option
 )
 @click.argument("units", nargs=-1, metavar="UNIT...")
 @model_option
-@click.option("--force", is_flag=True, help="Do not stop at errors.")
-@click.option("--destroy-storage", is_flag=True, help="Destroy storage as well; a lab's units have none.")
-@click.option("--no-wait", is_flag=True, help="With --force: do not wait between steps.")
-@click.option("--no-prompt", is_flag=True, help="Do not ask; this client never does.")
+@removal_options
 def command(
     units: tuple[str, ...], model: str | None, force: bool, destroy_storage: bool, no_wait: bool, no_prompt: bool
 ) -> None:
