@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jujulab.lab.labfile import UserSpec
+from jujulab.lab.labspec import UserSpec
 from jujulab.lab.users import ensure_user, user_dir
 from jujulab.registration import Token, set_first_password
 from jujulab.store import Store

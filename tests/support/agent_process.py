@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import time
 from pathlib import Path
 
 from jujulab_agent.builder.jujud import build_jujud
 from jujulab_core import agentconf
 from jujulab_core.version import Binary
+from jujulab_core.waiting import Deadline, wait_for
 from tests.support.fake_controller import MODEL, FakeController
 
 
@@ -62,10 +62,11 @@ class AgentProcess:
         """Waits until the process has that many threads."""
         assert self.process is not None
         tasks = Path(f"/proc/{self.process.pid}/task")
-        deadline = time.monotonic() + timeout
-        while len(list(tasks.iterdir())) < number:
-            assert time.monotonic() < deadline, f"the agent did not start {number} threads within {timeout} s"
-            time.sleep(0.01)
+
+        def probe() -> tuple[bool | None, str]:
+            return len(list(tasks.iterdir())) >= number or None, f"the agent to start {number} threads"
+
+        wait_for(probe, Deadline(timeout), 0.01)
 
     def stop(self, timeout: float = 5) -> int:
         """Sends SIGTERM; returns the exit code."""

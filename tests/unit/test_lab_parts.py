@@ -13,7 +13,7 @@ from cryptography import x509
 
 from jujulab.lab import fill, machines, names, pki, provision, ready, secrets
 from jujulab.lab.engine import File, archive
-from jujulab.lab.labfile import ApplicationSpec, ModelSpec
+from jujulab.lab.labspec import ApplicationSpec, ModelSpec
 from jujulab_core import agentconf
 from jujulab_core.errors import JujulabError, UsageError
 from jujulab_core.version import Number

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from jujulab.lab.labfile import ApplicationSpec, ModelSpec
+from jujulab.lab.labspec import ApplicationSpec, ModelSpec
 from jujulab_core.rpc import Client
 from jujulab_core.rpc.results import check_all
 

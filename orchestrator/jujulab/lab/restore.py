@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from jujulab.lab import names
 from jujulab.lab.engine import Engine
-from jujulab.lab.labfile import LabSpec
+from jujulab.lab.labspec import LabSpec
 from jujulab.store import Store
 from jujulab_core.errors import JujulabError, UsageError
 from jujulab_core.version import Number

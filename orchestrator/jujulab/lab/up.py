@@ -16,7 +16,7 @@ from jujulab import host, images
 from jujulab.lab import machines, names, provision, publish, restore, secrets
 from jujulab.lab.engine import ContainerSpec, Engine, File, PortInUseError
 from jujulab.lab.fill import fill_model
-from jujulab.lab.labfile import LabSpec, default_series
+from jujulab.lab.labspec import LabSpec, default_series
 from jujulab.lab.ready import admin_client, wait_for_agents
 from jujulab.lab.users import ensure_user
 from jujulab.store import Store

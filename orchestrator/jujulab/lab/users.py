@@ -8,7 +8,7 @@ from __future__ import annotations
 import secrets
 from pathlib import Path
 
-from jujulab.lab.labfile import UserSpec
+from jujulab.lab.labspec import UserSpec
 from jujulab.store import Controller, Store
 from jujulab_core.errors import RpcError
 from jujulab_core.rpc import Client
