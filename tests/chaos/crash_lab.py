@@ -21,7 +21,8 @@ from docker.models.containers import Container
 
 from jujulab_core.waiting import Deadline, wait_for
 from tests.e2e import support
-from tests.e2e.support import Lab, run
+from tests.e2e.support import Juju, Lab, run
+from tests.support.own_engine import OwnEngine
 
 WRENCH = "/var/lib/juju/wrench"
 # What is upgraded: the controller with its own model, or a hosted model.
@@ -29,7 +30,8 @@ UPGRADES = ("controller", "model")
 ITSELF = "itself"
 KILLED = ("orchestrator", "controller", "machine-agent", "unit-agent", "sshd")
 RESTARTED = ("machine", "controller", "orchestrator", "streams")
-VICTIMS = (ITSELF, *KILLED, *(f"container of the {what}" for what in RESTARTED))
+ENGINE = "Docker engine"
+VICTIMS = (ITSELF, *KILLED, *(f"container of the {what}" for what in RESTARTED), ENGINE)
 # Whatever happens, a process comes to a boundary, and an upgrade to its end, within these.
 REACH_SECONDS = 150.0
 END_SECONDS = 180.0
@@ -69,10 +71,12 @@ class CrashLab:
     Attributes:
         lab: The lab.
         places: Its containers by place; ``machine`` is the first machine, which is where things are broken.
+        engine: The engine that runs it, where that may be restarted.
     """
 
     lab: Lab
     places: dict[str, Container]
+    engine: OwnEngine | None = None
     _asked: dict[str, int] = field(default_factory=dict)
 
     def begin(self, upgrade: str) -> Upgrade:
@@ -95,8 +99,28 @@ class CrashLab:
             run(self.places["streams"], shlex.join(command))
         return f"{minor}.{_FIRST_PATCH + count}"
 
+    @property
+    def victims(self) -> tuple[str, ...]:
+        """Who can be killed here."""
+        return tuple(victim for victim in VICTIMS if victim != ENGINE or self.engine is not None)
+
+    def spared(self, victim: str) -> set[str]:
+        """The machines whose workloads must live on when this one is killed: all that keep their power."""
+        machines = {str(machine.name) for machine in self.lab.machines()}
+        if victim == ENGINE:
+            return set()
+        return machines - {str(self.places["machine"].name)} if victim == "container of the machine" else machines
+
     def kill(self, victim: str, boundary: Boundary) -> None:
-        """Kills a process with SIGKILL, or a container as a loss of power does; returns at once."""
+        """Kills a process with SIGKILL, or a container as a loss of power does; returns at once.
+
+        The engine is told to stop, as at a shutdown of the host, and is back when this returns.
+        """
+        if victim == ENGINE:
+            assert self.engine is not None
+            self.engine.stop()
+            self.engine.start()
+            return
         process = boundary.process if victim == ITSELF else victim
         kind, _, what = process.rpartition(" of the ")
         if kind:
@@ -199,8 +223,16 @@ class Upgrade:
 
 
 @contextmanager
-def crash_lab(docker: DockerClient, data: Path, name: str) -> Iterator[CrashLab]:
-    """A lab for the time of the block, its controller a minor version above its model."""
+def crash_lab(docker: DockerClient, data: Path, name: str, engine: OwnEngine | None = None) -> Iterator[CrashLab]:
+    """A lab for the time of the block, its controller a minor version above its model.
+
+    Args:
+        docker: The engine.
+        data: The client store.
+        name: The lab's name.
+        engine: The same engine, where it may be restarted.
+    """
+    juju = Juju(data, engine.inside, engine.address) if engine else None
     controller = f"{name}-aws"
     options = [
         "--name",
@@ -214,10 +246,10 @@ def crash_lab(docker: DockerClient, data: Path, name: str) -> Iterator[CrashLab]
         "--units",
         "2",
     ]
-    with support.lab(docker, data, name, controller, *options) as lab:
+    with support.lab(docker, data, name, controller, *options, juju=juju) as lab:
         places = {role: lab.container(role) for role in ("controller", "orchestrator", "streams")}
         places["machine"] = lab.machine(0)
-        made = CrashLab(lab, places)
+        made = CrashLab(lab, places, engine)
         for container in (*places.values(), lab.machine(1)):
             run(container, f"mkdir -p {WRENCH}")
         # Above all that its models will ever get.

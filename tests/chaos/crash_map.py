@@ -8,11 +8,13 @@ took. Nothing but the kill is done to the lab, and all kills are done to the sam
 from __future__ import annotations
 
 import argparse
+import os
 import random
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,8 +24,9 @@ from docker.errors import APIError
 from jujulab_core.errors import DeadlineError
 from jujulab_core.waiting import Deadline, wait_for
 from tests.chaos.crash_checks import problems
-from tests.chaos.crash_lab import ITSELF, UPGRADES, VICTIMS, Boundary, CrashLab, crash_lab
+from tests.chaos.crash_lab import ITSELF, UPGRADES, Boundary, CrashLab, crash_lab
 from tests.e2e.support import run
+from tests.support.own_engine import own_engine
 
 # From the end that the record says to the last file that an agent tidies away.
 SETTLE_SECONDS = 60.0
@@ -58,22 +61,23 @@ class Outcome:
         return f"{boundary.upgrade:10} {boundary.name:36} {self.crash.victim:29} {self.seconds:6.1f}s  {verdict}"
 
 
-def plan(boundaries: Sequence[Boundary], seed: int, everything: bool) -> list[Crash]:
+def plan(boundaries: Sequence[Boundary], victims: Sequence[str], seed: int, everything: bool) -> list[Crash]:
     """Who is to be killed where.
 
     At every boundary the process that stands there; then, in a second round, one other at each, by lot but so that all
     get their turn; or, in further rounds, everybody.
     """
+    rest = [victim for victim in victims if victim != ITSELF]
     lots = random.Random(seed)
     crashes = [Crash(boundary, ITSELF) for boundary in boundaries]
     turn: list[str] = []
     for boundary in boundaries:
-        others = [victim for victim in VICTIMS if victim not in (ITSELF, boundary.process)]
+        others = [victim for victim in rest if victim != boundary.process]
         if everything:
             crashes += [Crash(boundary, victim) for victim in others]
             continue
         if not set(turn) & set(others):
-            turn = lots.sample(VICTIMS[1:], len(VICTIMS) - 1)
+            turn = lots.sample(rest, len(rest))
         other = next(victim for victim in turn if victim in others)
         turn.remove(other)
         crashes.append(Crash(boundary, other))
@@ -86,7 +90,7 @@ def crash(made: CrashLab, crash: Crash) -> Outcome:
     for container in (made.places["controller"], *lab.machines()):
         # Each crash counts for itself: systemd gives up on whoever was started five times in ten seconds.
         run(container, "systemctl reset-failed")
-    before = lab.workloads()
+    before, spared = lab.workloads(), made.spared(crash.victim)
     made.stop_at(boundary)
     upgrade = made.begin(boundary.upgrade)
     if not made.wait_stopped(boundary):
@@ -98,10 +102,6 @@ def crash(made: CrashLab, crash: Crash) -> Outcome:
     said = upgrade.end()
     if said:
         return Outcome(crash, time.monotonic() - killed, said)
-    # A workload goes with its machine's power, and with nothing else.
-    spared = set(before)
-    if crash.victim == "container of the machine":
-        spared.discard(str(made.places["machine"].name))
 
     def probe() -> tuple[bool | None, str]:
         try:
@@ -150,25 +150,31 @@ def main() -> int:
     options = parser.parse_args()
     options.output.parent.mkdir(parents=True, exist_ok=True)
     began = time.monotonic()
-    client = docker.from_env(timeout=120)
-    with options.output.open("w") as file, tempfile.TemporaryDirectory(prefix="crash-map-") as data:
+    with ExitStack() as stack:
+        file = stack.enter_context(options.output.open("w"))
+        directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="crash-map-")))
 
         def tell(line: str) -> None:
             for where in (sys.stdout, file):
                 where.write(f"{line}\n")
                 where.flush()
 
-        with crash_lab(client, Path(data), "crashmap") as made:
-            boundaries = [boundary for kind in UPGRADES for boundary in made.record(kind)]
-            tell(f"{len(boundaries)} boundaries, recorded in one upgrade of the controller and one of a model")
-            crashes = [
-                entry
-                for entry in plan(boundaries, options.seed, options.all)
-                if options.only in Outcome(entry, 0.0, "").line()
-            ]
-            outcomes = draw(made, crashes, tell)
+        client, engine = stack.enter_context(closing(docker.from_env(timeout=120))), None
+        if os.geteuid() == 0:
+            (directory / "engine").mkdir()
+            engine = stack.enter_context(own_engine(directory / "engine", client))
+            client = stack.enter_context(closing(engine.client()))
+        else:
+            tell("the Docker engine itself is not restarted: only root can start one that may be")
+        made = stack.enter_context(crash_lab(client, directory / "data", "crashmap", engine))
+        boundaries = [boundary for kind in UPGRADES for boundary in made.record(kind)]
+        tell(f"{len(boundaries)} boundaries, recorded in one upgrade of the controller and one of a model")
+        planned = plan(boundaries, made.victims, options.seed, options.all)
+        chosen = [entry for entry in planned if options.only in Outcome(entry, 0.0, "").line()]
+        if not chosen:
+            parser.error(f'no line of the map has "{options.only}" in it')
+        outcomes = draw(made, chosen, tell)
         tell(f"{summary(outcomes, options.seed)}; {time.monotonic() - began:.0f}s with the lab's making")
-    client.close()
     return int(any(outcome.why for outcome in outcomes))
 
 

@@ -5,8 +5,6 @@ On an engine of the tests' own: the one that runs everything else is left alone.
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Iterator
 
 import pytest
@@ -22,10 +20,7 @@ pytestmark = pytest.mark.e2e
 
 @pytest.fixture(scope="module")
 def own(engine: DockerClient, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnEngine]:
-    with own_engine(tmp_path_factory.mktemp("engine")) as made:
-        # What is not up to date would be built there, where nothing can be fetched.
-        subprocess.run([sys.executable, "-m", "jujulab.images"], check=True)
-        made.load_images(engine)
+    with own_engine(tmp_path_factory.mktemp("engine"), engine) as made:
         yield made
 
 

@@ -24,7 +24,8 @@ from jujulab.lab.engine import Engine
 from jujulab.store import Store
 
 PROGRAM = Path(sys.executable).parent / "jujulab"
-SECONDS = 600
+# Longer than `up` takes by itself, which then says what it has waited for.
+SECONDS = 660
 
 
 @dataclass

@@ -17,14 +17,14 @@ from tests.e2e.support import Lab, run
 
 pytestmark = pytest.mark.e2e
 
-UP = ("--name", "e2e-backup", "--controller", "e2e-backup", "--machines", "2", "--units", "2")
+LAB = str(Path(__file__).with_name("backup.yaml"))
 AGENTS = {"0", "1", "ubuntu/0", "ubuntu/1"}
 
 
 @pytest.fixture(scope="module")
 def backed(engine: DockerClient, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     data = tmp_path_factory.mktemp("data")
-    with support.lab(engine, data, "e2e-backup", "e2e-backup", *UP) as lab:
+    with support.lab(engine, data, "e2e-backup", "e2e-backup", LAB) as lab:
         lab.juju("publish", "2.6.10", "2.7.8")
         yield lab
 
@@ -70,7 +70,7 @@ def test_a_new_container_takes_the_lost_ones_place(backed: Lab) -> None:
     machines = {machine.id for machine in backed.machines()}
     backed.container("controller").remove(force=True, v=True)
     for _ in range(2):
-        done = backed.juju("up", *UP, expect=1)
+        done = backed.juju("up", LAB, expect=1)
         assert 'ERROR the controller of lab "e2e-backup" is new and does not know its machines' in done.stderr
         assert "jujulab restore-backup --file" in done.stderr
     assert _looks(backed) == before
@@ -85,7 +85,7 @@ def test_a_new_container_takes_the_lost_ones_place(backed: Lab) -> None:
 def test_the_restored_controller_has_its_agents_back(backed: Lab, archive: Path) -> None:
     done = backed.juju("restore-backup", "--file", str(archive))
     assert done.stdout == f'restore from "{archive}" completed\n'
-    backed.juju("up", *UP)
+    backed.juju("up", LAB)
     assert backed.versions() == dict.fromkeys(AGENTS, "2.6.10")
     assert backed.versions("controller") == {"0": "2.6.10"}
     for model in ("default", "controller"):
@@ -99,7 +99,7 @@ def test_the_cache_of_binaries_came_back_with_it(backed: Lab) -> None:
     run(backed.container("controller"), "ls /var/lib/juju/tools/2.6.4-bionic-amd64/jujud")
     # A machine that starts on the model's version gets it from the cache.
     backed.juju("add-machine")
-    backed.juju("up", *UP)
+    backed.juju("up", LAB)
     assert backed.versions()["2"] == "2.6.10"
     assert backed.fetched() == fetched
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import socket
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -92,7 +93,9 @@ class OwnEngine:
         self._engine.wait(SECONDS)
 
     def load_images(self, source: DockerClient) -> None:
-        """Copies the lab's images from another engine."""
+        """Copies the lab's images from another engine, where they are brought up to date first."""
+        # What is not up to date would be built here, where nothing can be fetched.
+        subprocess.run([sys.executable, "-m", "jujulab.images"], check=True)
         names = [image_tag(name) for name in _IMAGES]
         saved = source.api.get(f"{source.api.base_url}/v1.41/images/get", params={"names": names}, stream=True)
         with closing(saved), closing(self.client()) as client:
@@ -108,13 +111,19 @@ class OwnEngine:
 
 
 @contextmanager
-def own_engine(directory: Path) -> Iterator[OwnEngine]:
-    """An engine for the time of the block, which only root can start."""
+def own_engine(directory: Path, source: DockerClient) -> Iterator[OwnEngine]:
+    """An engine with the lab's images for the time of the block, which only root can start.
+
+    Args:
+        directory: Where it keeps all that it has.
+        source: The engine that the images come from.
+    """
     assert os.geteuid() == 0, "only root can start a Docker engine: run the tests as root"
     made = OwnEngine(directory)
     try:
         subprocess.run([*made.inside, "python3", "-c", _LOOPBACK_UP], check=True)
         made.start()
+        made.load_images(source)
         yield made
     finally:
         made.close()
