@@ -11,6 +11,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jujulab_controller.rpc.registry import Where, Who
@@ -26,6 +27,8 @@ from tests.support.controller_process import (
     add_model,
 )
 
+# Versions of the controller, one of each kind that there is.
+ERAS = ("2.6.4", "2.9.37", "3.6.9")
 _ROLES = {
     "anonymous": Who.ANY,
     "reader": Who.USER,
@@ -97,6 +100,16 @@ class Target:
         for socket in self._sockets.values():
             socket.release()
         self._sockets.clear()
+
+    def fire_all(self, examples: settings) -> None:
+        """Sends frames by many examples; raises as :meth:`fire` does."""
+
+        @examples
+        @given(st.data())
+        def fire(data: st.DataObject) -> None:
+            self.fire(data)
+
+        fire()
 
     def fire(self, data: st.DataObject) -> None:
         """Sends some frames in some role, and looks at what comes back.

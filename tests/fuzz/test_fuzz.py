@@ -1,30 +1,20 @@
-"""Whatever is sent: an answer of Juju's shape or a closed connection. Minutes of it with ``make fuzz MINUTES=n``."""
+"""Whatever is sent: an answer of Juju's shape or a closed connection. ``make fuzz`` does it for minutes."""
 
 from __future__ import annotations
 
-import itertools
-import os
-import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.fuzz.target import Target, fresh
+from tests.fuzz.target import ERAS, Target, fresh
 
-MINUTES = float(os.environ.get("FUZZ_MINUTES", "0"))
-ERAS = ("2.6.4", "2.9.37", "3.6.9")
 METHODS = ("GET", "PUT", "POST", "HEAD", "DELETE", "OPTIONS", "PATCH", "BREW", "GE T")
 HEADERS = ("Content-Type", "Content-Length", "Transfer-Encoding", "Expect", "Connection", "Upgrade", "Range", "Digest")
 VALUES = ("application/x-tar-gz", "application/json", "0", "-1", "99999999999", "chunked", "100-continue", "websocket")
 EXAMPLES = settings(
-    max_examples=60 if not MINUTES else 400,
-    deadline=None,
-    database=None,
-    suppress_health_check=list(HealthCheck),
-    derandomize=not MINUTES,
+    max_examples=60, deadline=None, database=None, suppress_health_check=list(HealthCheck), derandomize=True
 )
 
 
@@ -39,18 +29,9 @@ def target(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequ
         controller.stop()
 
 
-def fire_at(target: Target) -> None:
-    @EXAMPLES
-    @given(st.data())
-    def fire(data: st.DataObject) -> None:
-        target.fire(data)
-
-    fire()
-
-
 @pytest.mark.parametrize("target", ERAS, indirect=True)
 def test_frames(target: Target) -> None:
-    fire_at(target)
+    target.fire_all(EXAMPLES)
     assert target.answers["good"] > 5
     with target.controller.admin() as admin:
         assert admin.call("Pinger", "Ping") == {}
@@ -99,23 +80,3 @@ def test_bytes(target: Target) -> None:
         target.check()
 
     send()
-
-
-@pytest.mark.skipif(not MINUTES, reason="asked for with `make fuzz MINUTES=n`")
-def test_for_minutes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Fresh controllers, one after another, until the time is over."""
-    end, sent, answers = time.monotonic() + 60 * MINUTES, 0, 0
-    for number in itertools.count():
-        controller = fresh(tmp_path / str(number), ERAS[number % len(ERAS)])
-        target = Target(controller)
-        try:
-            fire_at(target)
-        finally:
-            target.close()
-            controller.stop()
-        sent, answers = sent + target.sent, answers + target.answers.total()
-        left = max(0.0, end - time.monotonic())
-        with capsys.disabled():
-            print(f"{sent} frames sent, {answers} answers and closed connections, no crash; {left:.0f} s to go")  # noqa: T201
-        if not left:
-            return
