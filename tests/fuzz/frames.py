@@ -134,25 +134,36 @@ def calls(draw: st.DrawFn, number: int, world: World, who: Who, where: Where) ->
     }
     if draw(st.integers(0, 4)) == 0:
         frame["id"] = draw(st.one_of(st.sampled_from(["1", "2", 1]), VALUES))
-    if draw(st.integers(0, 9)) == 0:
+    if draw(st.sampled_from((True, *[False] * 29))):
         frame[draw(st.sampled_from(sorted(frame)))] = draw(VALUES)
     return frame
 
 
 @st.composite
-def texts(draw: st.DrawFn, number: int, world: World, who: Who, where: Where) -> str:
-    """What is sent in one frame: a call mostly, else something that is none."""
-    kind = draw(st.integers(0, 30))
-    if kind == 0:
+def nonsense(draw: st.DrawFn, sent: str) -> str:
+    """What is sent in place of a call, and is none."""
+    kind = draw(st.sampled_from(("text", "marks", "value", "cut", "deep")))
+    if kind == "text":
         return draw(st.text(max_size=200))
-    if kind == 1:
+    if kind == "marks":
         return draw(st.text('[]{}",:0 ', max_size=200))
-    if kind == 2:
+    if kind == "value":
         return json.dumps(draw(VALUES))
-    sent = json.dumps(draw(calls(number, world, who, where)))
-    if kind == 3:
+    if kind == "cut":
         cut = draw(st.integers(0, len(sent)))
         return sent[:cut] + draw(st.text(max_size=3)) + sent[cut + draw(st.integers(0, 3)) :]
-    if kind == 4:
-        return sent.replace('"params": ', '"params": {"deep": ' + "[" * draw(st.integers(1, 3000)))
-    return sent
+    return sent.replace('"params": ', '"params": {"deep": ' + "[" * draw(st.integers(1, 3000)))
+
+
+@st.composite
+def exchanges(draw: st.DrawFn, world: World, who: Who, where: Where) -> list[str]:
+    """Some frames, one after another: calls, and in every fourth exchange one that is none.
+
+    Not more: it may end the connection, and with it what the frames behind it would have shown.
+    """
+    first = draw(st.integers(1, 2**32))
+    frames = [json.dumps(draw(calls(first + place, world, who, where))) for place in range(draw(st.integers(1, 12)))]
+    if draw(st.sampled_from((True, False, False, False))):
+        place = draw(st.integers(0, len(frames) - 1))
+        frames[place] = draw(nonsense(frames[place]))
+    return frames

@@ -18,7 +18,7 @@ from jujulab_controller.rpc.registry import Where, Who
 from jujulab_core.errors import ConnectionLost
 from jujulab_core.rpc.channel import Channel, dial, tls_context
 from jujulab_core.version import Number
-from tests.fuzz.frames import NAMES, World, texts
+from tests.fuzz.frames import NAMES, World, exchanges
 from tests.support.controller_process import (
     ADMIN_PASSWORD,
     ORCHESTRATOR_PASSWORD,
@@ -120,9 +120,7 @@ class Target:
         role, kind = data.draw(st.sampled_from(sorted(_ROLES))), data.draw(st.sampled_from(sorted(_KINDS)))
         if role in ("machine", "orchestrator"):
             kind = {"machine": "model", "orchestrator": "controller"}[role]
-        first = data.draw(st.integers(1, 2**32))
-        who, where = _ROLES[role], _KINDS[kind]
-        frames = [data.draw(texts(first + n, self.world, who, where)) for n in range(data.draw(st.integers(1, 12)))]
+        frames = data.draw(exchanges(self.world, _ROLES[role], _KINDS[kind]))
         try:
             socket = self._socket(role, kind)
         except (ConnectionLost, CrashError):
