@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import re
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
+import yaml
 
 from jujulab.lab import labfile
+from jujulab.rollout.acts import Limits
+from jujulab_core import rollout
 from jujulab_core.errors import UsageError
 from jujulab_core.version import Number
 
@@ -32,6 +38,13 @@ def test_what_something_starts_on_is_published_as_well() -> None:
 def test_a_version_of_another_stream_is_not_published_again() -> None:
     spec = labfile.parse("lab: x\ncontroller: {agent-version: 2.7-rc1}\nstreams: {proposed: [2.7-rc1]}", "f")
     assert spec.published() == {"proposed": (Number.parse("2.7-rc1"),)}
+
+
+def test_a_check_says_by_on_where_it_is_made() -> None:
+    """To YAML 1.1 the word is a boolean."""
+    spec = labfile.parse("lab: x\nrollout: {checks: [{tcp: 22, on: [web]}], no-rollback: true}", "f")
+    assert json.loads(spec.rollout["checks"]) == [{"tcp": 22, "on": ["web"]}]
+    assert spec.rollout["no-rollback"] == "true"
 
 
 @pytest.mark.parametrize(
@@ -170,3 +183,24 @@ def test_machines_are_of_a_release_that_their_controller_can_be_upgraded_with(ve
         f"lab: x\ncontroller: {{agent-version: {version}}}\nmodels: {{default: {{machines: 1}}}}\n", "x"
     )
     assert [model.series for model in spec.models] == [series]
+
+
+def shown() -> list[tuple[str, str]]:
+    """Every lab file that the documentation shows, with the place where it does."""
+    pages = [REPO / "README.md", *sorted((REPO / "docs").rglob("*.md"))]
+    blocks = [(page.name, text) for page in pages for text in re.findall(r"```yaml\n(.*?)```", page.read_text(), re.S)]
+    return [(name, text) for name, text in blocks if text.startswith("lab:")]
+
+
+@pytest.mark.parametrize(("page", "text"), shown())
+def test_lab_files_in_the_documentation_are_read_as_they_stand(page: str, text: str) -> None:
+    assert labfile.parse(text, page).name
+
+
+def test_the_reference_has_every_key_and_its_default() -> None:
+    assert len(shown()) >= 4
+    reference = (REPO / "docs/reference/lab-file.md").read_text()
+    (text,) = (text for page, text in shown() if page == "lab-file.md")
+    assert set(yaml.safe_load(text)["rollout"]) == set(rollout.DEFAULTS)
+    for limit in fields(Limits):
+        assert f"| `{limit.name.replace('_', '-')}` | {limit.default:g} |" in reference

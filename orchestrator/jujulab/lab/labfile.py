@@ -90,7 +90,7 @@ def read(path: Path) -> LabSpec:
 def parse(text: str, source: str) -> LabSpec:
     """Reads a lab file's text; `source` is its name in messages. Raises as :func:`read` does."""
     try:
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        root = yaml.compose(text, Loader=_Loader)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f"line {mark.line + 1}" if mark else "somewhere"
@@ -99,6 +99,17 @@ def parse(text: str, source: str) -> LabSpec:
     if root is None:
         raise UsageError(f"{source} is empty: a lab file needs at least 'lab: NAME'")
     return _Reader(source).lab(root)
+
+
+class _Loader(yaml.SafeLoader):
+    """Takes only `true` and `false` for booleans, as YAML 1.2 does: `on` is a key of checks, and `no` a name."""
+
+
+_BOOLEAN = "tag:yaml.org,2002:bool"
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != _BOOLEAN or first in "tTfF"]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
 
 
 def _plain(node: yaml.Node) -> Any:
