@@ -25,34 +25,37 @@ from jujulab_core.waiting import Deadline, wait_for
 SECONDS = 90.0
 _IMAGES = ("base", "machine", "controller", "streams", "orchestrator")
 # A new network namespace begins with its loopback down. 0x8914 and 0x8913 set and get an interface's flags.
-_LOOPBACK_UP = """
+_LOOPBACK_UP = """python3 -c '
 import fcntl, socket, struct
 with socket.socket() as any:
     flags, = struct.unpack_from("H", fcntl.ioctl(any, 0x8913, struct.pack("16sH14x", b"lo", 0)), 16)
     fcntl.ioctl(any, 0x8914, struct.pack("16sH14x", b"lo", flags | 1))
-"""
+'"""
+# Whatever cgroups the host has: what an engine finds there is the hierarchy of version 2, as on today's distributions.
+_CGROUPS_2 = "umount -R /sys/fs/cgroup && mount -t cgroup2 cgroup2 /sys/fs/cgroup"
 
 
 class OwnEngine:
     """A running engine.
 
     Attributes:
-        inside: What a command is prefixed with to run in the engine's network namespace.
+        inside: What a command is prefixed with to run in the engine's namespaces.
         address: What ``DOCKER_HOST`` is to be.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *, cgroups_2: bool = False) -> None:
         self.address = f"unix://{directory / 'docker.sock'}"
         self._directory = directory
-        # Keeps the namespace while the engine is away.
-        self._namespace = subprocess.Popen(["unshare", "--net", "sleep", "infinity"])
-        # `unshare` takes its time: whoever enters too soon enters the host's.
-        ours, theirs = (Path(f"/proc/{which}/ns/net") for which in ("self", self._namespace.pid))
-        wait_for(
-            lambda: (ours.readlink() != theirs.readlink() or None, "the network namespace"), Deadline(SECONDS), 0.01
-        )
-        self.inside = ("nsenter", "--target", str(self._namespace.pid), "--net")
+        namespaces = ("--net", "--mount") if cgroups_2 else ("--net",)
+        prepare = [_LOOPBACK_UP, *([_CGROUPS_2] if cgroups_2 else [])]
+        script = " && ".join([*prepare, "exec sleep infinity"])
+        # Keeps the namespaces while the engine is away.
+        self._keeper = subprocess.Popen(["unshare", *namespaces, "sh", "-c", script])
         self._engine: subprocess.Popen[bytes] | None = None
+        # Whoever enters too soon enters the host's.
+        name = Path(f"/proc/{self._keeper.pid}/comm")
+        wait_for(lambda: (name.read_text() == "sleep\n" or None, "the engine's namespaces"), Deadline(SECONDS), 0.01)
+        self.inside = ("nsenter", "--target", str(self._keeper.pid), *namespaces)
 
     def start(self) -> None:
         """Starts it and waits until it answers."""
@@ -106,22 +109,22 @@ class OwnEngine:
         """Ends it and what it keeps."""
         if self._engine is not None and self._engine.poll() is None:
             self.stop()
-        self._namespace.kill()
-        self._namespace.wait()
+        self._keeper.kill()
+        self._keeper.wait()
 
 
 @contextmanager
-def own_engine(directory: Path, source: DockerClient) -> Iterator[OwnEngine]:
+def own_engine(directory: Path, source: DockerClient, *, cgroups_2: bool = False) -> Iterator[OwnEngine]:
     """An engine with the lab's images for the time of the block, which only root can start.
 
     Args:
         directory: Where it keeps all that it has.
         source: The engine that the images come from.
+        cgroups_2: Whether it is to have cgroups of version 2, whatever the host has.
     """
     assert os.geteuid() == 0, "only root can start a Docker engine: run the tests as root"
-    made = OwnEngine(directory)
+    made = OwnEngine(directory, cgroups_2=cgroups_2)
     try:
-        subprocess.run([*made.inside, "python3", "-c", _LOOPBACK_UP], check=True)
         made.start()
         made.load_images(source)
         yield made
