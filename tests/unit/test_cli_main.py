@@ -119,6 +119,7 @@ def test_errors_without_a_controller(
     ("line", "code", "error"),
     [
         ("status", 1, "ERROR cannot connect to 127.0.0.1:1: Connection refused\nNext: see whether the lab is up"),
+        ("show-upgrade", 1, "ERROR cannot connect to 127.0.0.1:1: Connection refused\nNext: see whether the lab is up"),
         ("status -m gce:default", 1, "ERROR controller gce not found"),
         ("upgrade-model --agent-version 4", 2, 'ERROR invalid version "4"'),
         (

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 
-from jujulab.lab import fill, machines, names, pki, provision, ready, secrets
+from jujulab.lab import fill, lifecycle, machines, names, pki, provision, ready, secrets
 from jujulab.lab.engine import File, archive
 from jujulab.lab.labspec import ApplicationSpec, ModelSpec
 from jujulab_core import agentconf
@@ -139,3 +139,35 @@ def test_names() -> None:
     assert names.instance_id("11111111-2222-3333-4444-5555551a2b3c", "4") == "juju-1a2b3c-4"
     with pytest.raises(UsageError):
         names.check_name("-x")
+
+
+@pytest.mark.parametrize(
+    ("wanted", "mine", "there", "meant"),
+    [
+        (None, ["a"], ["a"], "a"),
+        (None, ["a"], ["a", "another's"], "a"),
+        (None, ["cut-short"], [], "cut-short"),
+        ("b", ["a", "b"], ["a", "b"], "b"),
+        ("another's", ["a"], ["a", "another's"], "another's"),
+    ],
+)
+def test_a_command_means_the_lab_named_or_ones_only_one(
+    wanted: str | None, mine: list[str], there: list[str], meant: str
+) -> None:
+    assert lifecycle.pick(wanted, mine, there) == meant
+
+
+@pytest.mark.parametrize(
+    ("wanted", "mine", "there", "said"),
+    [
+        (None, [], [], "there is no lab"),
+        (None, ["b", "a"], ["a"], "there are several labs: a, b"),
+        (None, [], ["another's"], "there is no lab of this client store, only another's"),
+        ("c", ["a"], ["b"], 'there is no lab "c"'),
+    ],
+)
+def test_no_lab_is_guessed(wanted: str | None, mine: list[str], there: list[str], said: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        lifecycle.pick(wanted, mine, there)
+    assert str(refused.value) == said
+    assert refused.value.next_step

@@ -24,15 +24,16 @@ class UpgradeFailedError(JujulabError):
     exit_code = 4
 
 
-def latest(session: Session, model: Model | None, deadline: Deadline) -> dict[str, Any] | None:
+def newest(session: Session, model: Model | None) -> dict[str, Any] | None:
     """The newest upgrade of a model, or of any; None where there was none yet."""
+    params = {"model-tag": model.tag} if model else {}
+    found = session.client.call("LabUpgrades", "List", params)["upgrades"]
+    return max(found, key=lambda upgrade: int(upgrade["id"]), default=None)
 
-    def ask() -> dict[str, Any] | None:
-        params = {"model-tag": model.tag} if model else {}
-        found = session.client.call("LabUpgrades", "List", params)["upgrades"]
-        return max(found, key=lambda upgrade: int(upgrade["id"]), default=None)
 
-    return patiently(session, deadline, "the record of the upgrade", ask)
+def latest(session: Session, model: Model | None, deadline: Deadline) -> dict[str, Any] | None:
+    """The same, for who stays: asks again while the controller restarts."""
+    return patiently(session, deadline, "the record of the upgrade", lambda: newest(session, model))
 
 
 def patiently(session: Session, deadline: Deadline, what: str, ask: Callable[[], T]) -> T:

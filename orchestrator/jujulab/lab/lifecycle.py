@@ -63,21 +63,35 @@ def _lab(name: str, containers: list[Container]) -> Lab:
 
 
 def choose(engine: Engine, wanted: str | None) -> str:
-    """The lab that a command means: the one named, or the only one there is.
+    """The lab that a command means; see :func:`pick`."""
+    return pick(wanted, Store.default().labs(), [lab.name for lab in labs(engine)])
+
+
+def pick(wanted: str | None, mine: Collection[str], there: Collection[str]) -> str:
+    """The lab named, or the only one of this client store.
+
+    A lab of another client store, which may be another person's, must be named.
+
+    Args:
+        wanted: The name that was given.
+        mine: The labs of this client store.
+        there: Those of the Docker engine.
 
     Raises:
         UsageError: There is none of that name, none at all, or several and none was named.
     """
-    there = {lab.name for lab in labs(engine)} | set(Store.default().labs())
-    if wanted is None:
-        if len(there) == 1:
-            return there.pop()
-        if not there:
-            raise UsageError("there is no lab", next_step="make one with 'jujulab up'")
-        raise UsageError(f"there are several labs: {', '.join(sorted(there))}", next_step="name the one you mean")
-    if wanted not in there:
-        raise UsageError(f'there is no lab "{wanted}"', next_step="see what there is with 'jujulab labs'")
-    return wanted
+    if wanted is not None:
+        if wanted not in {*there, *mine}:
+            raise UsageError(f'there is no lab "{wanted}"', next_step="see what there is with 'jujulab labs'")
+        return wanted
+    if len(mine) == 1:
+        return next(iter(mine))
+    if mine:
+        raise UsageError(f"there are several labs: {', '.join(sorted(mine))}", next_step="name the one you mean")
+    if there:
+        others = ", ".join(sorted(there))
+        raise UsageError(f"there is no lab of this client store, only {others}", next_step="name the one you mean")
+    raise UsageError("there is no lab", next_step="make one with 'jujulab up'")
 
 
 def remove(engine: Engine, lab: str) -> int:

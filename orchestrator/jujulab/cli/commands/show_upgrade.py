@@ -55,7 +55,7 @@ def command(
     from jujulab.cli.durations import seconds
     from jujulab.cli.table import columns, render
     from jujulab.cli.upgradelive import UpgradeShown
-    from jujulab.cli.watching import STILL_GOING, conclude, events_of, follow, latest
+    from jujulab.cli.watching import STILL_GOING, conclude, events_of, follow, latest, newest
     from jujulab.session import connect_controller, connect_model
     from jujulab.status import upgrades
     from jujulab.status.times import TimeForm
@@ -65,11 +65,12 @@ def command(
     deadline, times = Deadline(seconds(timeout), STILL_GOING), TimeForm.choose(utc)
     with connect_model(model) if model else connect_controller(controller) as session:
         if upgrade_id is None:
-            newest = latest(session, session.model() if model else None, deadline)
-            if newest is None:
+            wanted = session.model() if model else None
+            found = latest(session, wanted, deadline) if watch else newest(session, wanted)
+            if found is None:
                 what = f"model {session.model().name}" if model else f"controller {session.controller.name}"
                 raise JujulabError(f"{what} has no upgrades", next_step="start one with upgrade-controller")
-            upgrade_id = int(newest["id"])
+            upgrade_id = int(found["id"])
         if watch:
             shown = UpgradeShown(times, lines_to_stdout=output_format == "tabular" and not sys.stdout.isatty())
             follow(session, upgrade_id, deadline, shown)
