@@ -8,7 +8,7 @@ import sys
 import time
 from pathlib import Path
 
-from jujulab.history.verdict import shown
+from jujulab.history.verdict import State, shown
 from jujulab.yamltext import dump
 from tests.chaos.run import Outcome, Plan, lab_of, run
 
@@ -34,7 +34,12 @@ def main() -> int:
     print(told(plan, outcome))
     if given.keep:
         print(f"the lab is there: JUJULAB_DATA={HOME.resolve() / 'data'} jujulab status -m {plan.lab}:default")
-    return 0 if outcome.report.holds and not outcome.unrest else 1
+    return 0 if outcome.report.holds and not outcome.unrest and not unknown(outcome) else 1
+
+
+def unknown(outcome: Outcome) -> list[str]:
+    """The invariants that the history has nothing about: to such a run they prove nothing."""
+    return [invariant.name for invariant, verdict in outcome.report.verdicts if verdict.state is State.UNKNOWN]
 
 
 def told(plan: Plan, outcome: Outcome) -> str:
@@ -60,6 +65,8 @@ def told(plan: Plan, outcome: Outcome) -> str:
     if first is not None or outcome.unrest:
         again = f"make chaos SEED={plan.seed} MINUTES={plan.minutes:g} MACHINES={plan.machines} KEEP=1"
         lines.append(f"again:      {again}")
+    elif unknown(outcome):
+        lines.append(f"verdict:    none is violated, but nothing can be told of {', '.join(unknown(outcome))}")
     else:
         lines.append("verdict:    all invariants hold")
     return "\n".join(lines)

@@ -230,7 +230,11 @@ def test_what_was_not_seen_to_be_offered_is_told_apart() -> None:
         ({"batch": "1%"}, 7, 1, 0),
         ({"batch": "25%", "max-failures": "50%"}, 7, 2, 3),
         ({"max-failures": "2"}, 7, 7, 2),
-        ({"batch": "10", "max-failures": "100%"}, 3, 10, 3),
+        ({"batch": "10", "max-failures": "100%"}, 3, 3, 3),
+        ({"checks": [{"tcp": 22}]}, 3, 3, 0),
+        ({"health-time": 5}, 51, 13, float("inf")),
+        ({"canary": 1}, 100, 25, 0),
+        ({"no-rollback": True}, 51, 51, float("inf")),
     ],
 )
 def test_the_limits_are_those_of_the_options(options: dict[str, Any], count: int, most: int, borne: float) -> None:
@@ -263,7 +267,28 @@ def test_a_machine_that_starts_after_the_stop_rule_tripped_is_noticed() -> None:
     away = upgrade(["failed", "staged", "staged"])
     for agent in away["agents"].values():
         agent["reason"] = "unreachable: it does not answer" if agent["phase"] == "failed" else ""
-    assert verdict(seen(("upgrade", away), ("upgrade", started)), 5).state is State.HOLDS
+    found = verdict(seen(("upgrade", away), ("upgrade", started)), 5)
+    assert found.text == "upgrade 1: machine 1 was started although 1 could not be reached and 0 are borne"
+    borne = [{**state, "options": {**state["options"], "max-unreachable": "1"}} for state in (away, started)]
+    borne[1]["agents"] = borne[1]["agents"] | {tag: away["agents"][tag] for tag in ("machine-0", "unit-ubuntu-0")}
+    assert verdict(seen(*(("upgrade", state) for state in borne)), 5).state is State.HOLDS
+    going_back = upgrade(["rolling-back", "staged", "staged"])
+    assert "1 had failed" in verdict(seen(("upgrade", going_back), ("upgrade", started)), 5).text
+
+
+def test_a_machine_that_starts_before_its_turn_is_noticed() -> None:
+    options = {"canary": 1, "batch": "2"}
+    before = upgrade(["verifying", "staged", "staged"], **options)
+    early = upgrade(["verifying", "swapping", "staged"], **options)
+    found = verdict(seen(("upgrade", before), ("upgrade", early)), 5)
+    assert found.text == "upgrade 1: machine 1 was started while 0, of a wave before, was verifying"
+    at_once = upgrade(["done", "swapping", "swapping"], **options)
+    assert verdict(seen(("upgrade", before), ("upgrade", at_once)), 5).state is State.HOLDS
+    # It had ended, and was taken up again later.
+    late = upgrade(["restarting", "swapping", "staged"], **options)
+    ended = upgrade(["failed", "staged", "staged"], **options | {"max-failures": "1"})
+    late["options"] = ended["options"]
+    assert verdict(seen(("upgrade", ended), ("upgrade", late)), 5).state is State.HOLDS
 
 
 def test_the_controllers_record_shows_what_no_look_saw() -> None:
@@ -318,6 +343,44 @@ def test_a_second_fetch_is_noticed_unless_there_was_a_cause() -> None:
     assert verdict([*other.events, *make.events], 6).state is State.VIOLATED
 
 
+@pytest.mark.parametrize(
+    ("fault", "heal", "state"),
+    [
+        ({"kind": "slow-internet", "target": ""}, None, State.HOLDS),
+        ({"kind": "slow-internet", "target": ""}, {"kind": "slow-internet", "targets": []}, State.VIOLATED),
+        ({"kind": "slow-internet", "target": ""}, {"arguments": {"everything": True}}, State.VIOLATED),
+        ({"kind": "slow-internet", "target": ""}, {"kind": "agent-stop", "targets": ["0"]}, State.HOLDS),
+        # Nobody knows which that was.
+        ({"kind": "slow-internet", "target": ""}, {"arguments": {"ids": ["1"]}}, State.HOLDS),
+        ({"kind": "corrupt-binary", "target": "2.6.10"}, None, State.HOLDS),
+        ({"kind": "corrupt-binary", "target": "2.6.1"}, None, State.VIOLATED),
+        ({"arguments": {"kind": "corrupt-binary", "targets": ["2.6.5-bionic-amd64"]}}, None, State.VIOLATED),
+    ],
+)
+def test_a_fault_excuses_what_it_is_about_until_it_is_mended(
+    fault: dict[str, Any], heal: dict[str, Any] | None, state: State
+) -> None:
+    make = Maker()
+    make.do("fault", fault)
+    if heal is not None:
+        make.do("heal", heal)
+    # Long before the fetches.
+    make.events = [replace(event, time=event.time - 10_000) for event in make.events]
+    make.see("published", published())
+    make.see("fetch", fetch(NEW, 1))
+    make.see("fetch", fetch(NEW, 4))
+    assert verdict(make.events, 6).state is state
+
+
+def test_an_agent_above_its_controller_is_not_excused_by_what_the_controller_ran_much_later() -> None:
+    make = Maker()
+    make.see("controller", {"version": "2.6.5"})
+    for _ in range(100):
+        make.see("model", model(NEW))
+    make.see("controller", {"version": "2.7.0"})
+    assert "runs 2.6.10, and the controller 2.6.5" in verdict(make.events, 3).text
+
+
 def _epoch(line: int) -> float:
     from datetime import datetime
 
@@ -331,7 +394,9 @@ def test_nothing_is_under_way_without_a_deadline() -> None:
     flying = upgrade(["swapping", "staged", "staged"])
     assert verdict(seen(("upgrade", flying)), 7).state is State.HOLDS
     assert "ends were not checked" in verdict(seen(("upgrade", flying)), 7).text
-    flying["agents"]["machine-0"]["deadline"] = None
+    flying["agents"]["machine-0"] |= {"deadline": None, "reason": "cannot tell: web: no answer within 5 s"}
+    assert verdict(seen(("upgrade", flying)), 7).state is State.HOLDS
+    flying["agents"]["machine-0"]["reason"] = ""
     assert "machine-0 is swapping without a deadline" in verdict(seen(("upgrade", flying)), 7).text
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import bisect
+import math
+import re
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from jujulab.history.event import Event, Kind
+from jujulab.history.event import Event, Kind, Operation
 from jujulab.history.on_disk import version_of
 from jujulab.history.verdict import Verdict, held, violated
 from jujulab.history.views import History, Json, Seen, digest, part
@@ -15,7 +17,8 @@ from jujulab_core.version import Number
 
 # What makes a second fetch of the same binary right: the controller may have lost the first, or found it bad.
 EXCUSES = ("corrupt-binary", "missing-binary", "stale-index", "unsigned-index", "slow-internet", "internet-down")
-# A fetch is logged when it ends, and an operation's begin is written before anything is done.
+# A fetch is logged when it ends, and an operation's begin is written before anything is done. An observer looks at the
+# controller every second, and on a busy host every few.
 SLACK_SECONDS = 60.0
 
 
@@ -28,13 +31,18 @@ def below_controller(history: History) -> Verdict:
     checked = 0
     for event, what, version in _running(history, own):
         at = bisect.bisect_right(times, event.monotonic)
-        # Between two looks at the controller it ran the version of one of them.
-        around = history.controllers[max(at - 1, 0) : at + 1]
+        # It ran what was seen before; or what was seen next, if that was soon: the observer notes what has changed.
+        around = history.controllers[max(at - 1, 0) : at]
+        around += [found for found in history.controllers[at : at + 1] if _soon(event, found[0]) or not around]
         newest = max(Number.parse(found) for _, found in around)
         if Number.parse(version) > newest:
             return violated(f"{what} runs {version}, and the controller {newest}", *(one for one, _ in around), event)
         checked += 1
     return held(checked, "no agent of a hosted model was seen to run")
+
+
+def _soon(event: Event, later: Event) -> bool:
+    return later.monotonic - event.monotonic <= SLACK_SECONDS
 
 
 def _running(history: History, own: set[str]) -> Iterator[tuple[Event, str, str]]:
@@ -82,11 +90,31 @@ def _excused(history: History, path: str, before: Event, again: Event) -> bool:
             continue
         words = " ".join([one.invoke.function, *_texts(one.invoke.value)])
         hits = "controller" in words or "restore-backup" in words or "sync-agent" in words or "publish" in words
-        # A fault lasts until it is mended.
-        lasts = one.invoke.function == "fault" and any(kind in words for kind in EXCUSES)
-        if (hits and one.invoke.time >= begin) or lasts:
+        if (hits and one.invoke.time >= begin) or (_is_excuse(one, path) and _healed(history, one) >= begin):
             return True
     return False
+
+
+def _is_excuse(one: Operation, path: str) -> bool:
+    """Whether it is a fault that makes a second fetch of this binary right."""
+    if one.invoke.function != "fault":
+        return False
+    words = list(_texts(one.invoke.value))
+    versions = [word for word in words if re.match(r"\d+\.\d", word)]
+    named = any(re.search(rf"-{re.escape(word)}[-.]", path) for word in versions)
+    return any(kind in words for kind in EXCUSES) and (named or not versions)
+
+
+def _healed(history: History, fault: Operation) -> float:
+    """When a fault was certainly mended: by its kind, or with all others; what is healed by its number is not known."""
+    kind = next(word for word in _texts(fault.invoke.value) if word in EXCUSES)
+    for one in history.operations:
+        later = one.invoke.function == "heal" and one.invoke.monotonic > fault.invoke.monotonic
+        if later and one.outcome is Kind.OK and one.end is not None:
+            words = list(_texts(one.invoke.value))
+            if kind in words or "everything" in (one.invoke.value or {}).get("arguments", {}):
+                return one.end.time + SLACK_SECONDS
+    return math.inf
 
 
 def _texts(value: Any) -> Iterator[str]:
