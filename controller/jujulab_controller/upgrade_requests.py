@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, Row
 
 from jujulab_controller.auth import Access, Identity
-from jujulab_controller.errors import NOT_FOUND, bad_request
+from jujulab_controller.errors import bad_request
 from jujulab_controller.rpc.call import mapping
 from jujulab_controller.services import Services
 from jujulab_controller.state import agents, applications, machines, models, quarantine, upgrades, users
@@ -76,14 +76,14 @@ async def set_agent_version(
     Raises:
         RpcError: Refused, in Juju's words.
     """
-    missing = await _missing(services, model_uuid, target, stream, ignore_missing)
+    lacking = None if ignore_missing else await missing(services, model_uuid, target, stream)
 
     def decide(tx: Tx) -> None:
         facts = gather(tx.db, services, model_uuid, identity)
         rules = Rules.for_server(services.version)
         refuse(checks.set_version_refusal(facts, target, rules, ignore_agent_versions=force))
         _leave_quarantine(tx, model_uuid, target, lift=lift_quarantine)
-        refuse(missing)
+        refuse(lacking)
         _go(tx, model_uuid, target, facts, identity, options, stream)
         services.reach("request-decided")
 
@@ -120,7 +120,7 @@ async def upgrade_model(
         kept_out = await services.store.read(lambda db: quarantined(db, model_uuid))
         versions = quarantine_rules.without(versions, kept_out)
     chosen = serverside.upgrade_model(facts, request, rules, versions).chosen
-    missing = await _missing(services, model_uuid, chosen, stream, ignore_missing) if chosen else None
+    lacking = await missing(services, model_uuid, chosen, stream) if chosen and not ignore_missing else None
 
     def decide(tx: Tx) -> Json:
         facts = gather(tx.db, services, model_uuid, identity)
@@ -134,8 +134,8 @@ async def upgrade_model(
             raise RpcError("no upgrades available", "already exists")
         if not (request.dry_run and lift_quarantine):
             _leave_quarantine(tx, model_uuid, answer.chosen, lift=lift_quarantine)
+        refuse(lacking if answer.chosen == chosen else None)
         if not request.dry_run:
-            refuse(missing if answer.chosen == chosen else None)
             _go(tx, model_uuid, answer.chosen, facts, identity, options, stream)
             services.reach("request-decided")
         return {"chosen-version": str(answer.chosen)}
@@ -202,16 +202,19 @@ def _leave_quarantine(tx: Tx, model_uuid: str, target: Number, *, lift: bool) ->
         refuse(control.refusal_while_going_back(under_way[0].id, model.name, under_way[0].from_version))
 
 
-async def _missing(services: Services, model_uuid: str, target: Number, stream: str, ignore: bool) -> Refusal | None:
-    """Refuses, ours, an upgrade whose binaries some machine could never get."""
-    if ignore:
+async def missing(services: Services, model_uuid: str, target: Number, stream: str) -> Refusal | None:
+    """Refuses, ours, an upgrade whose binaries some machine could never get.
+
+    With no code: where the controller chooses, clients take "not found" for an upgrade that is not needed.
+    """
+    model, hosts = await services.store.read(lambda db: (models.get(db, model_uuid), machines.of_model(db, model_uuid)))
+    if str(target) == model.agent_version:
         return None
     found = await available(
         services.store, services.internet, model_uuid, stream, target.major, target.minor, wanted=target
     )
-    hosts = await services.store.read(lambda db: machines.of_model(db, model_uuid))
     lacking = availability.uncovered({host.id: (host.series, host.arch) for host in hosts}, target, found.binaries)
-    return Refusal(availability.missing_text(lacking), NOT_FOUND) if lacking else None
+    return Refusal(availability.missing_text(lacking)) if lacking else None
 
 
 def _go(

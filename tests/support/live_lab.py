@@ -93,7 +93,9 @@ def live(
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("JUJULAB_DATA", str(directory / "store"))
     monkeypatch.setenv("TZ", "UTC")
-    with running(directory / "controller", streams, version) as controller:
+    # A 3.x refuses machines of bionic.
+    series = "jammy" if Number.parse(version).major >= 3 else "bionic"
+    with running(directory / "controller", streams, version, series) as controller:
         Store.default().add_controller(
             "aws",
             controller.uuid,

@@ -6,7 +6,7 @@ from typing import Any, cast
 
 from sqlalchemy import Connection, Row
 
-from jujulab_controller import upgrade_control
+from jujulab_controller import upgrade_control, upgrade_requests
 from jujulab_controller.auth import Access
 from jujulab_controller.errors import bad_request, permission_denied
 from jujulab_controller.rpc.call import Call, entity, number
@@ -87,6 +87,18 @@ async def lift_quarantine(call: Call) -> dict[str, Any]:
     uuid, version = entity(call.text("model-tag"), "model"), str(Number.parse(call.text("version")))
     await upgrade_control.lift_quarantine(call.services, call.identity, uuid, version)
     return {}
+
+
+@lab_upgrades.method("MissingBinaries")
+async def missing_binaries(call: Call) -> dict[str, Any]:
+    """Why a version would be refused to a model for want of binaries; an empty reason where it would not be."""
+    uuid, name = entity(call.text("model-tag"), "model"), call.identity.name
+    if await call.services.store.read(lambda db: users.access(db, name, uuid)) < Access.READ:
+        raise permission_denied()
+    refusal = await upgrade_requests.missing(
+        call.services, uuid, Number.parse(call.text("version")), call.text("agent-stream")
+    )
+    return {"reason": refusal.message if refusal else ""}
 
 
 @lab_upgrades.method("Events")

@@ -139,7 +139,7 @@ class _Upgrade:
         step = clientside.before_search(request)
         if isinstance(step, Search):
             step = clientside.after_search(request, step, self._find(step, model))
-            if self._flags.dry_run and step.chosen and (refusal := self._quarantined(step.chosen, model)):
+            if self._flags.dry_run and step.chosen and (refusal := self._refused_by_us(step.chosen, model)):
                 step = selection.refused(refusal)
         reset_due = self._flags.reset_previous_upgrade and not self._flags.dry_run
         asked = False
@@ -195,9 +195,14 @@ class _Upgrade:
         found = self._session.client.call("LabUpgrades", "Quarantine", {"model-tag": model.tag})["versions"]
         return {Number.parse(row["version"]): Entry(row["since"], row["by"], row["reason"]) for row in found}
 
-    def _quarantined(self, version: Number, model: Model) -> Refusal | None:
-        """What the controller would say to this version, which it is not asked in a dry run."""
-        return None if self._lifts else quarantine.refusal(model.name, version, self._quarantine(model))
+    def _refused_by_us(self, version: Number, model: Model) -> Refusal | None:
+        """What the controller would say to this version beyond Juju's words; in a dry run it is not asked."""
+        refusal = None if self._lifts else quarantine.refusal(model.name, version, self._quarantine(model))
+        if refusal or self._options.get("ignore-missing-binaries"):
+            return refusal
+        params = {"model-tag": model.tag, "version": str(version), "agent-stream": self._flags.agent_stream}
+        reason = self._session.client.call("LabUpgrades", "MissingBinaries", params)["reason"]
+        return Refusal(reason) if reason else None
 
     def _reset(self, request: Request, model: Model) -> None:
         if not self._flags.yes:

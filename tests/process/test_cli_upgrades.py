@@ -1,0 +1,52 @@
+"""What the commands that upgrade say in the eras, against a real controller's process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.support.controller_process import Streams
+from tests.support.live_lab import Lab, live
+
+
+@pytest.fixture(scope="module")
+def streams(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Streams]:
+    made = Streams(tmp_path_factory.mktemp("internet") / "www")
+    made.publish(*(f"{version}-bionic-amd64" for version in ("2.6.4", "2.6.10")))
+    # Versions that no machine of these labs can get.
+    made.publish("2.6.5-bionic-arm64", "2.9.51-ubuntu-arm64", "3.6.5-ubuntu-arm64")
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def lab_of(
+    streams: Streams, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Iterator[Callable[[str], Lab]]:
+    with ExitStack() as stack:
+        yield lambda version: stack.enter_context(live(streams, tmp_path, monkeypatch, capsys, version))
+
+
+@pytest.mark.parametrize(
+    ("version", "target", "binary"),
+    [
+        ("2.6.4", "2.6.5", "2.6.5-bionic-amd64"),
+        ("2.9.50", "2.9.51", "2.9.51-ubuntu-amd64"),
+        ("3.6.4", "3.6.5", "3.6.5-ubuntu-amd64"),
+    ],
+)
+def test_a_missing_binary_is_an_error_in_all_eras(
+    lab_of: Callable[[str], Lab], version: str, target: str, binary: str
+) -> None:
+    lab = lab_of(version)
+    command = f"upgrade-controller --agent-version {target}"
+    for line in (command, f"{command} --dry-run"):
+        done = lab.run(line)
+        assert (done.code, done.out) == (1, ""), done
+        assert f"ERROR no agent binaries available of {binary} for machine 0: these agents could never" in done.err
+        assert "(not found)" not in done.err
+    assert lab.run(f"{command} --dry-run --ignore-missing-binaries").code == 0
+    assert lab.ok(f"{command} --ignore-missing-binaries") == f"started upgrade to {target}\n"
