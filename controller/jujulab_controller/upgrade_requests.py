@@ -223,7 +223,7 @@ def _go(
     if target == facts.model.agent_version:
         return
     if stream:
-        # Kept, so that the agents' downloads look where the choice was made.
+        # Kept, so that the agents' downloads look where the choice was made; by an old Juju they would not (ADR 10).
         models.change_config(tx, model_uuid, {"agent-stream": stream}, [])
     configured = _configured_rollout(json.loads(models.get(tx.db, model_uuid).config))
     # How to proceed may be said anew each time; what makes a machine good belongs to the model.

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from urllib.error import HTTPError
+from urllib.request import urlopen
 
 import pytest
 
+from jujulab_core.rpc.channel import tls_context
 from tests.support.controller_process import Streams
 from tests.support.live_lab import Lab, live
 
@@ -18,6 +21,7 @@ def streams(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Streams]:
     made.publish(*(f"{version}-bionic-amd64" for version in ("2.6.4", "2.6.10")))
     # Versions that no machine of these labs can get.
     made.publish("2.6.5-bionic-arm64", "2.9.51-ubuntu-arm64", "3.6.5-ubuntu-arm64")
+    made.publish("2.6.11-bionic-amd64", "2.6.11-xenial-amd64", stream="proposed")
     yield made
     made.close()
 
@@ -50,3 +54,28 @@ def test_a_missing_binary_is_an_error_in_all_eras(
         assert "(not found)" not in done.err
     assert lab.run(f"{command} --dry-run --ignore-missing-binaries").code == 0
     assert lab.ok(f"{command} --ignore-missing-binaries") == f"started upgrade to {target}\n"
+
+
+def test_agents_look_in_the_stream_that_the_upgrade_was_asked_from(lab_of: Callable[[str], Lab]) -> None:
+    lab = lab_of("2.6.4")
+
+    def download(series: str) -> int:
+        address = f"https://127.0.0.1:{lab.controller.port}/tools/2.6.11-{series}-amd64"
+        try:
+            with urlopen(address, context=tls_context(lab.controller.ca)) as answer:
+                return int(answer.status)
+        except HTTPError as error:
+            return error.code
+
+    lab.ok("upgrade-controller --agent-stream proposed")
+    assert download("bionic") == 200
+    lab.record({"machine-0": ("restarting", "")})
+    lab.controller.kill()
+    lab.controller.start("2.6.11")
+    lab.zero = lab.controller.machine_zero()
+    lab.report_zero("2.6.11")
+    lab.record({"machine-0": ("done", "")}, "complete")
+    assert lab.ok("model-config -m controller agent-stream") == "proposed\n"
+    # What Juju up to 2.9.25 did to every agent (issue 13752).
+    lab.ok("model-config -m controller --reset agent-stream")
+    assert (download("xenial"), download("bionic")) == (400, 200)
