@@ -176,6 +176,21 @@ def test_a_check_that_cannot_tell_asks_a_human(controller: Controller) -> None:
         made.until("complete", "done")
 
 
+def test_a_failure_of_the_orchestrators_own_says_nothing_of_the_machine(controller: Controller) -> None:
+    def does(machine: Machine, act: Act) -> Result:
+        if act is Act.LOOK:
+            # The machine is slow, and well.
+            made.restart(NEW)
+        if act is Act.SWAP:
+            made.agent.client.close()
+            return Result(act, True)
+        raise ZeroDivisionError("a bug")
+
+    with fleet(controller, checks=[{"name": "web", "tcp": 80}]) as made, orchestrator(controller, Noted(does)):
+        found = made.until("paused", "verifying")
+        assert found["reason"] == "cannot tell whether machine 0 is good: ZeroDivisionError: a bug"
+
+
 def test_the_controllers_death_in_the_midst_loses_no_result(controller: Controller) -> None:
     back = threading.Event()
 

@@ -96,7 +96,7 @@ class Result:
         ok: Whether it did what it should.
         reason: Why not.
         unstaged: The machine said that the binary is not complete there.
-        unreachable: Nothing was said at all: no way into the machine.
+        unreachable: No way into the machine, or nothing came out of it that says how it is.
         opinion: What checks came to.
     """
 

@@ -19,6 +19,7 @@ from typing import Any
 
 from jujulab.rollout import gate, model, phases, rules
 from jujulab.rollout.acts import Act, Busy, Decision, Limits, Result
+from jujulab.rollout.checks import Opinion, Verdict
 from jujulab.rollout.hands import FencedError, Hands
 from jujulab.rollout.model import Machine, Upgrade
 from jujulab_core.boundary import reach
@@ -240,7 +241,11 @@ class Orchestrator:
             event = _Finished(upgrade, machine.id, None, str(error))
         except Exception as error:
             log.exception("machine %s: %s failed in an unforeseen way", machine.id, act)
-            event = _Finished(upgrade, machine.id, Result(act, False, f"{type(error).__name__}: {error}"))
+            why = f"{type(error).__name__}: {error}"
+            # A failure of this process says nothing of the machine.
+            unknown = Opinion(Verdict.CANNOT_TELL, why)
+            result = Result(act, False, why, unreachable=act is Act.LOOK, opinion=unknown)
+            event = _Finished(upgrade, machine.id, result)
         self._events.put(event)
 
     def _take_in(self, client: Client, finished: list[_Finished], token: int) -> None:

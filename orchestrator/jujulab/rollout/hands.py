@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import shlex
 import threading
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,9 +24,12 @@ from jujulab_core.rollout import Check
 _FENCED = 70
 _UNSTAGED = 71
 _CONNECT_SECONDS = 15
+_KEEPALIVE_SECONDS = 15
 # So much of what a command prints is read at most, and so much of it gets into a reason.
 _OUTPUT_BYTES = 65536
 _SAID_CHARS = 200
+# In a line of `upgradectl show`.
+_SHOWN_WORDS = 4
 _COMMAND_SECONDS = 90
 _STAGE_SECONDS = 300
 
@@ -68,7 +72,7 @@ class Hands:
         with self._lock:
             connections, self._open = list(self._open.values()), {}
         for connection in connections:
-            connection.close()
+            _close(connection)
 
     def keep_only(self, machines: list[Machine]) -> None:
         """Ends the connections to machines that are not among these."""
@@ -77,7 +81,7 @@ class Hands:
             done = [self._open.pop(target) for target in list(self._open) if target not in wanted]
             self._opening = {target: lock for target, lock in self._opening.items() if target in wanted}
         for connection in done:
-            connection.close()
+            _close(connection)
 
     def prepare(self, machine: Machine) -> None:
         """Opens the connection ahead of time, while the machine still gets its binary; a failure shows later."""
@@ -106,16 +110,17 @@ class Hands:
         try:
             code, out, err = self._run(_target(machine), _command(machine, act, token), _seconds(act))
         except paramiko.BadHostKeyException:
-            return Result(act, False, "its SSH host key is not the one that the lab made")
+            why = "its SSH host key is not the one that the lab made"
+            return Result(act, False, why, unreachable=act is Act.LOOK)
         except (OSError, EOFError, paramiko.SSHException) as error:
             self._forget(_target(machine))
-            said = str(error) or f"no answer within {_seconds(act)} s"
+            said = str(error) or type(error).__name__
             return Result(act, False, f"it cannot be reached over SSH: {said}", unreachable=True)
         reason = err.strip().splitlines()[-1] if err.strip() else f"upgradectl ended with {code}"
         if code == _FENCED:
             raise FencedError(reason)
-        if code == 0 and act is Act.LOOK:
-            return _seen(out)
+        if act is Act.LOOK:
+            return _seen(out) if code == 0 else Result(act, False, reason, unreachable=True)
         return Result(act, code == 0, "" if code == 0 else reason, unstaged=code == _UNSTAGED)
 
     def _opinion(self, machine: Machine, check: Check) -> Opinion:
@@ -132,17 +137,33 @@ class Hands:
         return checks.of_exec(code, said[-1][:_SAID_CHARS] if said else "")
 
     def _run(self, target: Target, command: str, seconds: float) -> tuple[int, str, str]:
+        """Runs a command to its end; exit code, output, errors.
+
+        Raises:
+            TimeoutError: It took longer; the connection is no more, the command may still be at work.
+            EOFError, OSError, paramiko.SSHException: There is no way in, or how the command ended was never heard.
+        """
         transport = self._connection(target).transport
         # Without a timeout a machine that is frozen would hold this thread for an hour.
         channel = transport.open_session(timeout=_CONNECT_SECONDS)
+        # Paramiko waits for some answers for ever; the end of the connection ends every wait.
+        began, watch = time.monotonic(), threading.Timer(seconds, transport.close)
+        watch.start()
         try:
-            channel.settimeout(seconds)
             channel.exec_command(command)
             out, err = channel.makefile("r"), channel.makefile_stderr("r")
             # What `upgradectl` prints is far below the window, so reading one after the other cannot block it.
             return_out, return_err = (stream.read(_OUTPUT_BYTES).decode(errors="replace") for stream in (out, err))
-            return channel.recv_exit_status(), return_out, return_err
+            code = channel.recv_exit_status()
+            if code < 0:
+                raise paramiko.SSHException("the session ended without an exit code")
+            return code, return_out, return_err
+        except (OSError, EOFError, paramiko.SSHException) as error:
+            if time.monotonic() - began < seconds:
+                raise
+            raise TimeoutError(f"no answer within {seconds:g} s") from error
         finally:
+            watch.cancel()
             channel.close()
 
     def _connection(self, target: Target) -> Connection:
@@ -184,21 +205,32 @@ class Hands:
         try:
             connection.open()
         except BaseException:
-            connection.close()
+            _close(connection)
             raise
+        connection.transport.set_keepalive(_KEEPALIVE_SECONDS)
         return connection
 
     def _forget(self, target: Target) -> None:
         with self._lock:
             connection = self._open.pop(target, None)
         if connection is not None:
-            connection.close()
+            _close(connection)
+
+
+def _close(connection: Connection) -> None:
+    # Fabric's own `close` leaves a connection that could not be made half open, with its thread and its socket.
+    connection.client.close()
 
 
 def _seen(shown: str) -> Result:
-    """Reads what ``upgradectl show`` prints: ``TAG BINARY ACTIVE-STATE PID`` for each agent."""
-    for line in shown.splitlines():
-        tag, binary, state, _ = line.split()
+    """Reads what ``upgradectl show`` prints: ``TAG BINARY ACTIVE-STATE PID`` for each agent.
+
+    Only a failure that was seen is one: what cannot be read says nothing of the machine.
+    """
+    agents = [line.split() for line in shown.splitlines()]
+    if not agents or any(len(words) != _SHOWN_WORDS for words in agents):
+        return Result(Act.LOOK, False, "upgradectl did not say how its agents are", unreachable=True)
+    for tag, binary, state, _ in agents:
         if state == "failed":
             return Result(Act.LOOK, False, f"{tag} of {binary} does not stay up: systemd has given up on it")
     return Result(Act.LOOK, True)
