@@ -201,6 +201,17 @@ def test_the_stop_rule_lets_nothing_more_begin() -> None:
     assert decision.status == "failed"
 
 
+def test_nobody_begins_by_the_decision_that_trips_the_stop_rule() -> None:
+    late = machine(0, Phase.RESTARTING, deadline=1.0)
+    under_way = machine(1, Phase.SWAPPING, deadline=99.0)
+    found = upgrade(late, under_way, machine(2, Phase.STAGED, **STAGED), options=Options(max_failures="0"))
+    decision = decide(found, {}, 2.0)
+    assert [(change.machine, change.phase) for change in decision.changes] == [("0", Phase.FAILED)]
+    assert decision.acts == (("1", Act.SWAP),)
+    again = decide(rules.apply(found, decision.changes, 2.0), {"1": Busy(Act.SWAP)}, 2.0)
+    assert [(change.machine, change.phase) for change in again.changes] == [("2", Phase.SKIPPED)]
+
+
 def test_an_exchange_that_was_begun_by_another_is_done_even_when_it_is_late() -> None:
     found = upgrade(machine(0, Phase.SWAPPING, deadline=1.0))
     assert decide(found, {}, 2.0).acts == (("0", Act.SWAP),)

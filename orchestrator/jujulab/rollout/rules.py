@@ -56,10 +56,20 @@ def decide(upgrade: Upgrade, busy: Mapping[str, Busy], now: float, limits: Limit
         for machine in upgrade.machines
     }
     changes = tuple(entry.change for entry in found.values() if entry.change is not None)
+    if must_stop(apply(upgrade, changes, now).machines, upgrade.options):
+        # What is known from now on trips the rule: who would begin by the same decision does not.
+        found = {name: entry for name, entry in found.items() if not _begins(upgrade, name, entry)}
+        changes = tuple(entry.change for entry in found.values() if entry.change is not None)
     acts = tuple((name, entry.act) for name, entry in found.items() if entry.act is not None)
     wakes = [entry.wake for entry in found.values() if entry.wake is not None]
     status, reason = ending.status(apply(upgrade, changes, now), busy)
     return Decision(changes, acts, status, reason, min(wakes, default=None))
+
+
+def _begins(upgrade: Upgrade, machine_id: str, entry: _Next) -> bool:
+    machine = upgrade.machine(machine_id)
+    starts = entry.change is not None and entry.change.phase is Phase.SWAPPING
+    return starts and machine is not None and machine.phase in WAITING
 
 
 def after(upgrade: Upgrade, machine_id: str, result: Result, now: float, limits: Limits | None = None) -> Decision:
