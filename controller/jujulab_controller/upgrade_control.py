@@ -84,5 +84,5 @@ def _known(db: Connection, services: Services, upgrade: Row[Any]) -> Known:
         model_version=model.agent_version,
         is_controller=upgrade.model_uuid == services.controller_model,
         controller_version=str(services.version),
-        controller_upgrading=bool(upgrades.active(db, services.controller_model)),
+        controller_upgrading=bool(upgrades.of_controller(db)),
     )

@@ -44,7 +44,6 @@ def gather(db: Connection, services: Services, model_uuid: str, identity: Identi
     access = users.access(db, identity.name, model_uuid)
     every = models.visible(db, identity.name, everything=True)
     reported = agents.of_model(db, model_uuid)
-    controller_upgrade = upgrades.active(db, services.controller_model)
     return Facts(
         model=_model_facts(db, services, model),
         controller=services.version,
@@ -54,7 +53,7 @@ def gather(db: Connection, services: Services, model_uuid: str, identity: Identi
         upgrade_mode=services.upgrade_mode,
         block=models.blocks_of(db, model_uuid).get("BlockChange"),
         agents={tag: Number.parse(agent.version) if agent.version else None for tag, agent in reported.items()},
-        upgrade_record=bool(controller_upgrade),
+        upgrade_record=bool(upgrades.of_controller(db)),
         hosted=tuple(_model_facts(db, services, row) for row in every if row.uuid != services.controller_model),
     )
 

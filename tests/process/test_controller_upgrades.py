@@ -171,6 +171,73 @@ def test_the_controllers_upgrade_from_request_to_done(controller: Controller) ->
     machine.close()
 
 
+def report_zero(controller: Controller, version: str) -> None:
+    with controller.machine_zero() as machine:
+        tools = {"agent-tools": [{"tag": "machine-0", "tools": {"version": f"{version}-bionic-amd64"}}]}
+        machine.call("Upgrader", "SetTools", tools)
+
+
+def record_controllers(controller: Controller, phase: str, status: str) -> None:
+    """What an orchestrator makes of the controller's newest upgrade."""
+    with controller.orchestrator() as orchestrator:
+        token = orchestrator.call("LabOrchestrator", "Claim", {"holder": "test", "ttl": 15})["token"]
+        (upgrade,) = orchestrator.call("LabOrchestrator", "ActiveUpgrades")["upgrades"]
+        changes = [{"tag": "machine-0", "phase": phase, "reason": "upgrade to 2.7.0 failed (giving up): boom"}]
+        said = {"token": token, "upgrade": upgrade["id"], "changes": changes, "status": status}
+        orchestrator.call("LabOrchestrator", "Record", said)
+
+
+@pytest.mark.parametrize("how", ["retried", "put aside"])
+def test_a_controller_whose_steps_gave_up_stays_in_upgrade_mode(controller: Controller, how: str) -> None:
+    with controller.admin() as admin:
+        hosted = add_model(admin)
+    report_zero(controller, "2.6.4")
+    with controller.admin(controller.model) as client:
+        set_version(client, "2.7.0")
+    record_controllers(controller, "restarting", "")
+    controller.kill()
+    controller.start("2.7.0")
+    report_zero(controller, "2.7.0")
+    record_controllers(controller, "failed", "failed")
+    with controller.admin(controller.model) as client, controller.admin(hosted) as other:
+        state = client.call("Client", "FullStatus")["model"]["model-status"]
+        assert state["status"] == "busy"
+        for refused in (client, other):
+            with pytest.raises(RpcError, match="upgrade in progress"):
+                refused.call("ModelConfig", "ModelGet")
+        if how == "retried":
+            with controller.admin() as admin:
+                admin.call("LabUpgrades", "Control", {"id": 1, "action": "retry", "machines": []})
+            record_controllers(controller, "done", "complete")
+        else:
+            other.call("Client", "AbortCurrentUpgrade")
+        assert client.call("ModelConfig", "ModelGet")["config"]["agent-version"]["value"] == "2.7.0"
+        state = client.call("Client", "FullStatus")["model"]["model-status"]
+        assert state["info"].startswith("upgraded on" if how == "retried" else "last upgrade aborted on")
+        set_version(other, "2.7.0")
+
+
+def test_a_controllers_upgrade_that_never_began_stands_in_nobodys_way(controller: Controller) -> None:
+    report_zero(controller, "2.6.4")
+    with controller.admin(controller.model) as client:
+        set_version(client, "2.7.0")
+        record_controllers(controller, "failed", "failed")
+        assert "aborted" in client.call("Client", "FullStatus")["model"]["model-status"]["info"]
+        set_version(client, "2.6.10", force=True)
+
+
+def test_a_hosted_models_reset_puts_the_controllers_record_aside(controller: Controller) -> None:
+    with controller.admin() as admin, controller.admin(add_model(admin)) as hosted:
+        report_zero(controller, "2.6.4")
+        with controller.admin(controller.model) as client:
+            set_version(client, "2.6.10")
+        with pytest.raises(RpcError, match="upgrade in progress"):
+            set_version(hosted, "2.6.3", force=True)
+        hosted.call("Client", "AbortCurrentUpgrade")
+        assert [entry["status"] for entry in admin.call("LabUpgrades", "List")["upgrades"]] == ["aborted"]
+        set_version(hosted, "2.6.3", force=True, **{"ignore-missing-binaries": True})
+
+
 def test_units_follow_what_their_machine_reported(controller: Controller) -> None:
     with controller.admin() as admin, controller.admin(model := add_model(admin)) as client:
         deploy = {"application": "ubuntu", "charm-url": "cs:ubuntu-12", "num-units": 1, "placement": None}

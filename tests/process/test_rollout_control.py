@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -82,7 +83,8 @@ class Fleet:
 
 @pytest.fixture
 def fleet(controller: Controller, request: pytest.FixtureRequest) -> Iterator[Fleet]:
-    made = Fleet(controller, request.node.name.replace("_", "-").replace("[", "-").replace("]", "")[:40].strip("-"))
+    name = re.sub("[^a-z0-9]+", "-", request.node.name.lower()).strip("-")
+    made = Fleet(controller, name if len(name) <= 40 else f"{name[:18]}-{name[-20:]}".replace("--", "-"))
     yield made
     made.close()
 
@@ -216,6 +218,25 @@ def test_lifting_a_quarantine_by_itself(fleet: Fleet) -> None:
     assert fleet.quarantine() == {}
     with pytest.raises(RpcError, match="quarantined version"):
         fleet.admin.call("LabUpgrades", "LiftQuarantine", params)
+
+
+@pytest.mark.parametrize("phase", ["rolled-back", "returning", "stranded"])
+@pytest.mark.parametrize("how", ["aborted", "replaced", "failed"])
+def test_however_an_upgrade_ends_its_version_is_quarantined_if_a_machine_had_to_go_back(
+    fleet: Fleet, how: str, phase: str
+) -> None:
+    upgrade = fleet.upgrade()
+    fleet.record(upgrade, ("0", "swapping"))
+    fleet.record(upgrade, ("0", phase))
+    assert fleet.quarantine() == {}
+    if how == "aborted":
+        fleet.control(upgrade, "abort")
+        fleet.record(upgrade, ("0", "rolled-back"), ("1", "skipped"), status="aborted")
+    elif how == "replaced":
+        fleet.upgrade("2.6.5", force=True)
+    else:
+        fleet.record(upgrade, ("0", "stranded"), ("1", "skipped"), status="failed")
+    assert list(fleet.quarantine()) == ["2.6.10"]
 
 
 def test_machines_that_the_gate_put_back_quarantine_the_version_and_retry_lifts_it(fleet: Fleet) -> None:

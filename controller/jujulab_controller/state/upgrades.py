@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Row, func, insert, select, update
 from jujulab_controller import clock
 from jujulab_controller.errors import NOT_FOUND, NOT_VALID, TRY_AGAIN, not_found
 from jujulab_controller.state import agents, models, quarantine, upgrade_events
-from jujulab_controller.state.schema import controller, leases, upgrade_agents, upgrades
+from jujulab_controller.state.schema import leases, upgrade_agents, upgrades
 from jujulab_controller.state.schema import models as models_table
 from jujulab_controller.state.store import Tx
 from jujulab_controller.state.upgrade_events import Phase
@@ -26,6 +26,8 @@ WAITING = ("pending", "staging", "staged")
 # In these two the orchestrator exchanges links: only a later login is the new process's.
 EXCHANGING = ("swapping", "rolling-back")
 IN_FLIGHT = (*EXCHANGING, "restarting", "verifying", "returning")
+# A machine that is, or was, on its way back.
+GONE_BACK = ("rolling-back", "returning", "rolled-back", "stranded")
 ENDED = ("done", "failed", "rolled-back", "stranded", "skipped")
 PHASES = WAITING + IN_FLIGHT + ENDED
 # What the orchestrator may make of a status. Everything else comes too late: a person was faster, and what is over
@@ -112,10 +114,24 @@ def phases_of_machines(db: Connection) -> dict[int, dict[str, int]]:
     return counted
 
 
+def of_controller(db: Connection) -> list[Row[Any]]:
+    """The upgrades of the controller itself that are not over, as Juju counts: its upgrade record ``current``.
+
+    One that failed once the new version ran counts until it was tried again with success, or put aside: the agent's
+    gate stays closed (the Juju upgrade specification, sections D.3 and G.3).
+    """
+    mine = models.the_controller(db).model_uuid
+    return [row for row in carried(db) if row.model_uuid == mine and (row.status in ACTIVE or _has_arrived(db, row))]
+
+
+def _has_arrived(db: Connection, upgrade: Row[Any]) -> bool:
+    """Whether some agent runs the new version."""
+    return any(agent.version == upgrade.to_version for agent in agents.of_model(db, upgrade.model_uuid).values())
+
+
 def upgrade_mode(db: Connection, version: Number) -> bool:
     """Whether this controller runs the version of its own model's upgrade and that upgrade is not over."""
-    model_uuid = db.execute(select(controller.c.model_uuid)).scalar_one()
-    return any(row.to_version == str(version) for row in active(db, model_uuid))
+    return any(row.to_version == str(version) for row in of_controller(db))
 
 
 def start(tx: Tx, model_uuid: str, to: str, requested_by: str, options: dict[str, Any]) -> int:
@@ -164,7 +180,8 @@ def set_status(tx: Tx, upgrade: Row[Any], status: str, reason: str, by: str) -> 
         .where(upgrades.c.id == upgrade.id)
         .values(status=status, reason=reason, finished=moment if status in FINAL else None)
     )
-    if upgrade.model_uuid == models.the_controller(tx.db).model_uuid:
+    stays_closed = status == "failed" and _has_arrived(tx.db, upgrade)
+    if upgrade.model_uuid == models.the_controller(tx.db).model_uuid and not stays_closed:
         _tell_controller_model(tx, upgrade.model_uuid, status, moment)
     upgrade_events.status(tx, upgrade, status, reason, by)
     tx.notify("upgrade", str(upgrade.id))
@@ -204,13 +221,18 @@ def clear(tx: Tx, upgrade: Row[Any], reason: str, by: str) -> None:
         for row in agents_of(tx.db, upgrade.id)
         if row.phase not in ENDED
     }
+    _quarantine_bad(tx, upgrade, by)
     set_phases(tx, upgrade, [Phase(tag, *ending) for tag, ending in left.items()], by)
     set_status(tx, upgrade, "aborted", reason, by)
 
 
 def abort(tx: Tx, model_uuid: str, by: str) -> None:
-    """Clears the record of a model's upgrade; the version that was asked for stays (section D.3)."""
-    for row in active(tx.db, model_uuid):
+    """Puts aside the record of a model's upgrade, and the controller's, which is what stands in the way of others.
+
+    The versions that were asked for stay (the Juju upgrade specification, section D.3).
+    """
+    found = {row.id: row for row in [*active(tx.db, model_uuid), *of_controller(tx.db)]}
+    for row in found.values():
         clear(tx, row, "aborted by request", by)
 
 
@@ -286,8 +308,8 @@ def record(tx: Tx, upgrade_id: int, changes: Iterable[dict[str, Any]], status: s
     if status in _BY_ORCHESTRATOR.get(upgrade.status, ()) and (status == "paused" or _is_over(tx, upgrade)):
         # That it was aborted, and by whom, is said already.
         set_status(tx, upgrade, status, reason or (upgrade.reason if status == "aborted" else ""), by)
-        if status == "failed":
-            _quarantine_rolled_back(tx, upgrade, by)
+        if status in FINAL:
+            _quarantine_bad(tx, upgrade, by)
 
 
 def _is_over(tx: Tx, upgrade: Row[Any]) -> bool:
@@ -308,10 +330,13 @@ def _may_not_start(upgrade: Row[Any]) -> RpcError:
     return RpcError(f"upgrade {upgrade.id} is {upgrade.status}: no machine of it may start", TRY_AGAIN)
 
 
-def _quarantine_rolled_back(tx: Tx, upgrade: Row[Any], by: str) -> None:
-    back = next((row for row in agents_of(tx.db, upgrade.id) if row.phase == "rolled-back"), None)
-    if back is not None:
-        reason = f"{back.tag} was rolled back in upgrade {upgrade.id}: {back.reason}"
+def _quarantine_bad(tx: Tx, upgrade: Row[Any], by: str) -> None:
+    """Puts a version into quarantine that a machine had to be put back from, or should have been."""
+    bad = next((row for row in agents_of(tx.db, upgrade.id) if row.phase in GONE_BACK), None)
+    # Where a person put all of it back, that is said already.
+    if bad is not None and not upgrade.roll_back:
+        what = "could not be put back" if bad.phase == "stranded" else "was rolled back"
+        reason = f"{bad.tag} {what} in upgrade {upgrade.id}: {bad.reason}"
         quarantine.add(tx, upgrade.model_uuid, upgrade.to_version, by, reason)
 
 
