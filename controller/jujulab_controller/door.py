@@ -41,6 +41,8 @@ class Limits:
         most: Seconds after which a guest is turned out, however few there are. A login behind a crowd takes its time.
         size: How many bytes a guest may send. A login with all that Juju lets it carry has less.
         unread: Seconds for which the peer of any connection may take nothing of what is sent to it.
+        silent: Seconds without a word from a peer after which its kernel is asked whether it is still there. Where
+            nothing answers, the connection ends with the next question.
     """
 
     connections: int = _MAX_CONNECTIONS
@@ -50,6 +52,7 @@ class Limits:
     most: float = 30.0
     size: int = 128 * 1024
     unread: float = 30.0
+    silent: int = 60
 
     @classmethod
     def of_process(cls) -> Limits:
@@ -152,6 +155,9 @@ class Door:
                 connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 unread = int(self._limits.unread * 1000)
                 connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, unread)
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, self._limits.silent)
+                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, self._limits.silent)
             await loop.connect_accepted_socket(
                 lambda: guest, connection, ssl=self._context, ssl_handshake_timeout=self._limits.handshake
             )

@@ -21,7 +21,7 @@ from jujulab_controller.errors import UNAUTHORIZED, permission_denied
 from jujulab_controller.http_errors import error as http_error
 from jujulab_controller.login import check_user, wrong_password
 from jujulab_controller.register import register
-from jujulab_controller.rpc.connection import HEARTBEAT, MAX_REQUEST_BYTES, Connection
+from jujulab_controller.rpc.connection import MAX_REQUEST_BYTES, Connection
 from jujulab_controller.rpc.session import Session
 from jujulab_controller.services import Services
 from jujulab_controller.state import models, users
@@ -87,7 +87,7 @@ class Http:
         if self._ending:
             return web.Response(status=503, text="apiserver shutdown in progress")
         socket = web.WebSocketResponse(
-            timeout=CLOSE_SECONDS, heartbeat=HEARTBEAT, compress=False, max_msg_size=MAX_REQUEST_BYTES
+            timeout=CLOSE_SECONDS, autoping=False, compress=False, max_msg_size=MAX_REQUEST_BYTES
         )
         if not socket.can_prepare(request):
             return http_error(400, "this is a websocket: see the API's documentation", "bad request")
@@ -132,7 +132,7 @@ class Http:
 
     async def log(self, request: web.Request) -> web.StreamResponse:
         """The debug log as a stream; the login comes first, then a frame that says how it went."""
-        socket = web.WebSocketResponse(heartbeat=HEARTBEAT, compress=False)
+        socket = web.WebSocketResponse(compress=False)
         if not socket.can_prepare(request):
             return http_error(400, "this is a websocket: see the API's documentation", "bad request")
         await socket.prepare(request)

@@ -18,13 +18,15 @@ from pathlib import Path
 import pytest
 
 from jujulab_controller.door import Door, Limits
-from jujulab_controller.rpc.connection import MAX_RUNNING
+from jujulab_controller.rpc.connection import HEARTBEAT, MAX_RUNNING
 from jujulab_core.errors import ConnectionLost, RpcError
 from jujulab_core.rpc import Client, connect
 from jujulab_core.rpc.channel import Channel, dial, tls_context
 from jujulab_core.waiting import Deadline, wait_for
 from tests.support.controller_process import (
     ADMIN_PASSWORD,
+    MACHINE_NONCE,
+    MACHINE_PASSWORD,
     Controller,
     Machine,
     add_model,
@@ -290,6 +292,31 @@ def test_a_client_that_does_not_read_fills_no_memory(controller: Controller, mod
         assert controller.resident < before + 30 * MIB
     for one in deaf:
         one.release()
+
+
+def test_a_client_that_is_busy_elsewhere_is_not_dropped_but_a_silent_agent_is(controller: Controller) -> None:
+    with controller.machine_zero() as agent:
+        params = {"auth-tag": "machine-0", "credentials": MACHINE_PASSWORD, "nonce": MACHINE_NONCE}
+        logging_in = json.dumps({"request-id": 1, "type": "Admin", "version": 3, "request": "Login", "params": params})
+        user = channel(controller, "/api", login())
+        machine = channel(controller, f"/model/{controller.model}/api", logging_in)
+        assert "error" not in json.loads(user.receive() or "") | json.loads(machine.receive() or "")
+        # Neither answers a ping as long as nobody asks its channel for what came; TCP is asked whether they are there.
+        assert keeps_alive(controller.port)
+        time.sleep(HEARTBEAT * 1.5 + 2)
+        user.send(json.dumps({"request-id": 2, "type": "Pinger", "version": 1, "request": "Ping"}))
+        assert json.loads(user.receive() or "") == {"request-id": 2, "response": {}}
+        assert machine.receive() is None
+        assert agent.call("Pinger", "Ping") == {}
+    user.release()
+    machine.release()
+
+
+def keeps_alive(port: int) -> bool:
+    """Whether every connection that was accepted on a port has a timer of TCP's, by the kernel's own table."""
+    rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    mine = [row for row in rows if row[1].endswith(f":{port:04X}") and row[3] == "01"]
+    return bool(mine) and all(not row[5].startswith("00:") for row in mine)
 
 
 def test_too_much_at_once_is_refused_in_jujus_words(controller: Controller, model: str) -> None:

@@ -37,7 +37,7 @@ MAX_TURNS = 8
 MAX_UNSENT_BYTES = 32 * 1024 * 1024
 # A client that takes nothing for so long is cut off.
 SEND_TIMEOUT = 30.0
-# The server asks every client this often whether it is still there, and waits half as long for the answer.
+# The server asks a silent agent this often whether it is still there, and waits half as long for the answer.
 HEARTBEAT = 20.0
 
 
@@ -55,6 +55,8 @@ class Connection:
         self._sending = asyncio.Lock()
         self._writer: AbstractStreamWriter | None = None
         self._transport: asyncio.Transport | None = None
+        self._heard = asyncio.Event()
+        self._beating: asyncio.Task[None] | None = None
 
     async def serve(self, request: web.Request) -> None:
         """Answers requests until either side ends the connection."""
@@ -62,21 +64,50 @@ class Connection:
         self._transport = request.transport
         try:
             async for message in self._socket:
+                self._heard.set()
+                if message.type is WSMsgType.PING:
+                    await self._socket.pong(message.data)
+                    continue
+                if message.type is WSMsgType.PONG:
+                    continue
                 if message.type is not WSMsgType.TEXT or not await self._accept(message.data):
                     await self._socket.close(code=WSCloseCode.POLICY_VIOLATION)
                     break
                 if self.session.is_logged_in:
                     trust(request)
+                    if self._beating is None and self.session.identity.kind != "user":
+                        self._beating = asyncio.get_running_loop().create_task(self._beat())
         finally:
-            for task in self._tasks:
+            tasks = [*self._tasks, *([self._beating] if self._beating else [])]
+            for task in tasks:
                 task.cancel()
-            await asyncio.gather(*self._tasks, return_exceptions=True)
+            await asyncio.gather(*tasks, return_exceptions=True)
             self.session.close()
             self._services.logged_out(self.session)
 
     async def close(self) -> None:
         """Ends the connection because the server ends."""
         await self._socket.close(code=WSCloseCode.GOING_AWAY, message=b"apiserver shutdown in progress")
+
+    async def _beat(self) -> None:
+        """Cuts the connection off when its agent is silent and stays so when it is asked: presence counts on that.
+
+        A person's client is not asked. It may be busy for minutes with something else and read nothing, and Juju does
+        not drop it either; TCP finds out where nobody is there any more.
+        """
+        while True:
+            self._heard.clear()
+            await asyncio.sleep(HEARTBEAT)
+            if self._heard.is_set():
+                continue
+            try:
+                async with asyncio.timeout(HEARTBEAT / 2):
+                    await self._socket.ping()
+                    await self._heard.wait()
+            except (TimeoutError, ConnectionError):
+                if self._transport is not None:
+                    self._transport.abort()
+                return
 
     async def _accept(self, text: str) -> bool:
         """Takes in what the client sent; false when the connection is to be ended for it."""
