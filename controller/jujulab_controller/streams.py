@@ -40,14 +40,12 @@ async def candidates(
         max_age: Seconds; if somebody looked since, that look counts.
 
     Raises:
-        NoMetadataError: The internet is out of reach, or cannot be trusted.
+        NoMetadataError: The internet is out of reach, or cannot be trusted in these streams.
     """
     config = await store.read(lambda db: download_config(db, model_uuid))
     searched = _searched(config, stream, wanted)
-    offers = await internet.offers(config, max_age=max_age)
-    return sorted(
-        (offer for offer in offers if offer.stream in searched), key=lambda offer: searched.index(offer.stream)
-    )
+    offers = (await internet.offers(config, max_age=max_age)).of(searched)
+    return sorted(offers, key=lambda offer: searched.index(offer.stream))
 
 
 async def available(
@@ -73,9 +71,10 @@ async def available(
     config, stored = await store.read(
         lambda db: (download_config(db, model_uuid), list(binaries.of_model(db, model_uuid)))
     )
+    searched = _searched(config, stream, wanted)
     streams: dict[str, list[Binary]] = {}
     try:
-        for offer in await internet.offers(config, max_age=AGAIN_SECONDS if wanted else 0.0):
+        for offer in (await internet.offers(config, max_age=AGAIN_SECONDS if wanted else 0.0)).of(searched):
             streams.setdefault(offer.stream, []).append(offer.item.binary)
     except NoMetadataError as error:
         # What is in the catalogue can be had all the same; with nothing there, Juju's words follow below.
@@ -83,7 +82,7 @@ async def available(
     return availability.find(
         [Binary.parse(version) for version in stored],
         streams or None,
-        _searched(config, stream, wanted),
+        searched,
         availability.of_major(major, minor),
     )
 

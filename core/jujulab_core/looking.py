@@ -6,13 +6,13 @@ controller (which downloads) and the command line (which may read a directory) l
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Collection, Generator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
 from jujulab_core import openpgp, simplestreams
-from jujulab_core.errors import VerificationError
+from jujulab_core.errors import JujulabError, VerificationError
 from jujulab_core.rules import metadata
 from jujulab_core.rules.metadata import Policy, Source
 from jujulab_core.simplestreams import DEFAULT_LIMITS, INDEX_PATH, OLD_INDEX_PATH, Index, IndexEntry, Item
@@ -23,6 +23,10 @@ _SIGNATURE_BYTES = 65536
 
 class NothingThereError(VerificationError):
     """A place has no agent metadata at all."""
+
+
+class AbsentError(VerificationError):
+    """A place's index names a file that is not there, as on a mirror of one stream only."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +75,26 @@ class Wanted(NamedTuple):
     limit: int
 
 
+def failure_of(
+    streams: Collection[str], found: Collection[str], failures: Mapping[str, JujulabError]
+) -> JujulabError | None:
+    """Why a search of some streams cannot be answered; None where it can.
+
+    A refusal is never made good by another stream, or a place could choose what is seen of it. A file that is absent is
+    no such thing: the next stream of the search does.
+
+    Args:
+        streams: The streams that are searched.
+        found: Those that something was found of.
+        failures: As of :class:`Look`.
+    """
+    failed = [failures[stream] for stream in streams if stream in failures]
+    refused = [error for error in failed if not isinstance(error, AbsentError)]
+    if refused:
+        return refused[0]
+    return failed[0] if failed and not {*streams} & {*found} else None
+
+
 _Steps = Generator[Wanted, bytes | None, None]
 
 
@@ -80,6 +104,7 @@ class Look:
     Attributes:
         index: What the index said, when it was read.
         offers: What is offered; complete when :meth:`step` has returned None.
+        failures: By stream why it cannot be had here, although the index names it; none of its offers is taken.
     """
 
     def __init__(self, source: Source, terms: Terms) -> None:
@@ -88,6 +113,7 @@ class Look:
         self._steps = self._run()
         self.index = Index(())
         self.offers: list[Offer] = []
+        self.failures: dict[str, JujulabError] = {}
 
     def step(self, data: bytes | None = None) -> Wanted | None:
         """Goes on to the next file. It may take a while: signatures are checked and megabytes are parsed.
@@ -100,10 +126,21 @@ class Look:
 
         Raises:
             NothingThereError: The place has no metadata.
-            VerificationError: What it has is not believed; the message says why.
+            VerificationError: What it has is not believed, in no stream; the message says why.
         """
         try:
             return self._steps.send(data)
+        except StopIteration:
+            return None
+
+    def failed(self, error: JujulabError) -> Wanted | None:
+        """Goes on without the file that the last step wanted, which could not be read.
+
+        Raises:
+            JujulabError: The same, where it cannot be done without.
+        """
+        try:
+            return self._steps.throw(error)
         except StopIteration:
             return None
 
@@ -112,9 +149,26 @@ class Look:
         self.index = simplestreams.parse_index(text)
         metadata.check_age(self.index, self._terms.now, self._terms.seen, self._terms.policy)
         for entry in self.index.entries:
-            for item in (yield from self._read_products(entry, signed=metadata.is_signed(path))):
+            try:
+                items = yield from self._read_products(entry, signed=metadata.is_signed(path))
+            except JujulabError as error:
+                self._note(entry.stream, error)
+                continue
+            for item in items:
                 url = f"{self._source.url}/{item.path}"
                 self.offers.append(Offer(entry.stream, item, url, self._source.name))
+        # What was read of a stream does for a file of it that is absent, but not for one that is refused.
+        there = {offer.stream for offer in self.offers}
+        for stream in [stream for stream, error in self.failures.items() if isinstance(error, AbsentError)]:
+            if stream in there:
+                del self.failures[stream]
+        self.offers = [offer for offer in self.offers if offer.stream not in self.failures]
+        if self.failures and not self.offers:
+            raise next(iter(self.failures.values()))
+
+    def _note(self, stream: str, error: JujulabError) -> None:
+        if stream not in self.failures or isinstance(self.failures[stream], AbsentError):
+            self.failures[stream] = error
 
     def _read_index(self) -> Generator[Wanted, bytes | None, tuple[str, bytes]]:
         # A signed index that is refused is not followed by an unsigned one: only one that is not there is.
@@ -131,7 +185,7 @@ class Look:
         path = metadata.signed_path(entry.path) if signed else entry.path
         data = yield Wanted(path, DEFAULT_LIMITS.products_bytes + _SIGNATURE_BYTES)
         if data is None:
-            raise VerificationError(f"the index at {self._source.url} names {path}, which is not there")
+            raise AbsentError(f"the index at {self._source.url} names {path}, which is not there")
         return simplestreams.parse_products(self._text(path, data), entry.content_id, not_before=entry.updated)
 
     def _text(self, path: str, data: bytes) -> bytes:

@@ -223,8 +223,29 @@ def test_products_that_are_signed_but_wrong(controller: Controller, streams: Str
     stamp(streams, datetime.now(UTC))
     replace_products(streams, change)
     found, error = look(controller)
-    assert found == set()
+    assert found == {"2.7.0-bionic-amd64", "2.8-rc1-bionic-amd64"}
     assert reason in error
+    # Neither a stream that is refused nor one that falls back on it.
+    for stream in ("released", "proposed"):
+        assert not find(controller, agentstream=stream) & {"2.9.1-ubuntu-amd64", "2.7.0-bionic-amd64"}
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        download(controller, "2.9.1-ubuntu-amd64")
+    with refused.value:
+        assert reason in refused.value.read().decode()
+
+
+def test_a_mirror_of_one_stream_whose_index_names_them_all(controller: Controller, streams: Streams) -> None:
+    stamp(streams, datetime.now(UTC))
+    released = {"2.6.4-bionic-amd64", NEW, "2.9.1-ubuntu-amd64"}
+    for name in ("proposed", "devel"):
+        (streams.directory / f"streams/v1/com.ubuntu.juju-{name}-tools.sjson").unlink()
+    found, error = look(controller)
+    assert found == released
+    assert "com.ubuntu.juju-proposed-tools.sjson, which is not there" in error
+    assert find(controller) == find(controller, agentstream="proposed") == released
+    assert download(controller, "2.9.1-ubuntu-amd64")
+    (streams.directory / "streams/v1/com.ubuntu.juju-released-tools.sjson").unlink()
+    assert NEW not in look(controller)[0]
 
 
 def test_an_index_that_is_none(controller: Controller, streams: Streams) -> None:

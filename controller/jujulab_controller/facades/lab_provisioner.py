@@ -116,7 +116,8 @@ async def list_binaries(call: Call) -> dict[str, Any]:
     error, offers = "", []
     try:
         config = await call.services.store.read(lambda db: download_config(db, call.services.controller_model))
-        offers = await call.services.internet.offers(config, max_age=0.0)
+        found = await call.services.internet.offers(config, max_age=0.0)
+        offers, error = found.offers, "; ".join(str(failure) for failure in found.failures.values())
     except NoMetadataError as lost:
         error = str(lost)
     return {

@@ -54,7 +54,8 @@ def sync(place: Place, keys: str, target: Target, wanted: Wanted, say: Say, *, d
     """
     say(f"source for sync of agent binaries: {place.source.url}")
     say("listing available agent binaries")
-    found = syncing.matching(offers(place, keys), wanted.stream, wanted.major, wanted.minor, wanted.exact)
+    offered = offers(place, keys, wanted.stream)
+    found = syncing.matching(offered, wanted.stream, wanted.major, wanted.minor, wanted.exact)
     if not found:
         raise JujulabError("no matching agent binaries available", next_step="see what there is with `jujulab streams`")
     say(f"found {len(found)} agent binaries")

@@ -110,11 +110,11 @@ class LabInternet:
             raise
 
 
-def offers(place: Place, keys: str) -> list[Offer]:
+def offers(place: Place, keys: str, stream: str) -> list[Offer]:
     """What a place offers; what must be signed there is checked against these armoured keys.
 
     Raises:
-        JujulabError: It cannot be read, or is not believed.
+        JujulabError: It cannot be read or is not believed in this stream; what is wrong with others does not matter.
     """
     look = Look(place.source, Terms(keys, Policy(unsigned=place.source.may_be_unsigned), datetime.now(UTC)))
     try:
@@ -123,6 +123,8 @@ def offers(place: Place, keys: str) -> list[Offer]:
             wanted = look.step(_whole(place, wanted.path, wanted.limit))
     except NothingThereError:
         raise JujulabError("no agent binaries available") from None
+    if stream in look.failures:
+        raise look.failures[stream]
     return look.offers
 
 
