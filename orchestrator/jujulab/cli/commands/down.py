@@ -13,7 +13,10 @@ from jujulab_core.errors import JujulabError
 
 
 @juju_command(
-    examples=[("Remove the only lab:", "jujulab down"), ("Remove a lab without being asked:", "jujulab down demo -y")],
+    examples=[
+        ("Remove the only lab:", "jujulab down"),
+        ("Remove a lab without being asked, as a script must:", "jujulab down demo -y"),
+    ],
     see_also=["up", "stop", "labs"],
 )
 @click.argument("lab", required=False)
@@ -29,12 +32,12 @@ def command(lab: str | None, yes: bool) -> None:
 
     with Engine() as engine:
         chosen = lifecycle.choose(engine, lab)
-        # In a pipe there is nobody to ask; a lab is cheap to make again.
-        if (
-            not yes
-            and sys.stdin.isatty()
-            and not click.confirm(f'Remove lab "{chosen}" and all that is in it?', err=True)
-        ):
-            raise JujulabError(f'lab "{chosen}" was not removed')
+        if not yes:
+            if not sys.stdin.isatty():
+                raise JujulabError(
+                    f'lab "{chosen}" was not removed: nobody is there to ask', next_step="say so with -y"
+                )
+            if not click.confirm(f'Remove lab "{chosen}" and all that is in it?', err=True):
+                raise JujulabError(f'lab "{chosen}" was not removed')
         count = lifecycle.remove(engine, chosen)
     output.info(f'removed lab "{chosen}" ({count} containers)')
