@@ -109,7 +109,8 @@ def test_the_first_boot_installs_the_agent(machine: Container) -> None:
     assert "started /var/lib/juju/tools/machine-0/jujud machine --data-dir /var/lib/juju --machine-id 0 --debug" in run(
         machine, "cat /var/log/juju/machine-0.log"
     )
-    assert run(machine, "stat -c %a /var/log/juju/machine-0.log") == "640\n"
+    assert run(machine, "stat -c '%a %G' /var/log/juju/machine-0.log") == "640 adm\n"
+    run(machine, "sudo -u ubuntu test -r /var/log/juju/machine-0.log")
     assert "tarball sha256 mismatch" in run(machine, "journalctl -u juju-init --no-pager")
 
 
