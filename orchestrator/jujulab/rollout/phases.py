@@ -84,7 +84,7 @@ PHASES: dict[Phase, Facts] = {
     ),
     Phase.VERIFYING: Facts(
         Owner.ORCHESTRATOR,
-        "the health time, then 30 s for the checks",
+        "the rest of the 90 s, plus the health time, plus 30 s where there are checks",
         "the agents must stay healthy for the health time; then the user's checks are asked",
     ),
     Phase.DONE: Facts(Owner.NOBODY, "", "the machine is on the new version and good"),

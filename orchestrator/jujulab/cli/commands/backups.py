@@ -20,7 +20,7 @@ _KEYS = (
 @juju_command(
     examples=[
         ("Those that are kept on the controller:", "jujulab backups -m aws:controller"),
-        ("With all that is known about them:", "jujulab backups --verbose"),
+        ("With all that is known about them:", "jujulab backups -m controller --verbose"),
     ],
     see_also=["create-backup", "download-backup", "restore-backup"],
     aliases=["list-backups"],

@@ -19,8 +19,11 @@ WARNING = (
 @juju_command(
     examples=[
         ("Make a backup and download it:", "jujulab create-backup -m aws:controller"),
-        ("Leave a copy on the controller as well:", "jujulab create-backup --keep-copy"),
-        ("With a note, into a file:", 'jujulab create-backup --filename before.tar.gz "before 2.7"'),
+        ("Leave a copy on the controller as well:", "jujulab create-backup -m controller --keep-copy"),
+        (
+            "With a note, into a file:",
+            'jujulab create-backup -m controller --filename before.tar.gz "before 2.7"',
+        ),
     ],
     see_also=["backups", "download-backup", "restore-backup"],
 )

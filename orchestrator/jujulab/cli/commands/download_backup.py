@@ -14,8 +14,11 @@ from jujulab_core.errors import UsageError
 
 @juju_command(
     examples=[
-        ("One that is kept on the controller:", "jujulab download-backup 20260101-120000.UUID"),
-        ("Into a file:", "jujulab download-backup 20260101-120000.UUID --filename before.tar.gz"),
+        ("One that is kept on the controller:", "jujulab download-backup -m controller 20260101-120000.UUID"),
+        (
+            "Into a file:",
+            "jujulab download-backup -m controller 20260101-120000.UUID --filename before.tar.gz",
+        ),
     ],
     see_also=["backups", "create-backup", "restore-backup"],
 )

@@ -18,7 +18,7 @@ GONE_FROM = Number(2, 9)
 @juju_command(
     examples=[
         ("From a file:", "jujulab restore-backup -m aws:controller --file juju-backup-20260101-120000.tar.gz"),
-        ("From a copy that the controller kept:", "jujulab restore-backup --id 20260101-120000.UUID"),
+        ("From a copy that the controller kept:", "jujulab restore-backup -m controller --id 20260101-120000.UUID"),
     ],
     see_also=["create-backup", "backups", "download-backup", "up"],
 )
