@@ -7,6 +7,7 @@ from typing import Any
 from jujulab_core.errors import JujulabError, RpcError
 
 NOT_FOUND = "not found"
+MODEL_NOT_FOUND = "model not found"
 UNAUTHORIZED = "unauthorized access"
 NOT_IMPLEMENTED = "not implemented"
 NOT_SUPPORTED = "not supported"
@@ -29,6 +30,11 @@ def not_found(kind: str, name: str) -> RpcError:
     return RpcError(f"{kind} {name} not found" if kind == "machine" else f'{kind} "{name}" not found', NOT_FOUND)
 
 
+def unknown_model(uuid: str) -> RpcError:
+    """The model of a connection or a path does not exist, or not any more."""
+    return RpcError(f'unknown model: "{uuid}"', MODEL_NOT_FOUND)
+
+
 def bad_request(message: str) -> RpcError:
     """The parameters do not say what is wanted."""
     return RpcError(message, BAD_REQUEST)
@@ -38,4 +44,5 @@ def entry(error: JujulabError) -> dict[str, Any]:
     """An error as one entry of a bulk answer holds it."""
     code = error.code if isinstance(error, RpcError) else ""
     message = error.message if isinstance(error, RpcError) else str(error)
-    return {"error": {"message": message, "code": code}}
+    info = {"info": error.info} if isinstance(error, RpcError) and error.info else {}
+    return {"error": {"message": message, "code": code, **info}}

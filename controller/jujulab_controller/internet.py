@@ -119,9 +119,7 @@ class Internet:
         if self._transfer is not None:
             await self._transfer.close()
 
-    async def _shared_look(
-        self, source: Source, policy: Policy, proxies: Mapping[str, str], max_age: float
-    ) -> Look:
+    async def _shared_look(self, source: Source, policy: Policy, proxies: Mapping[str, str], max_age: float) -> Look:
         now = asyncio.get_running_loop().time()
         for old, (began, future) in tuple(self._looks.items()):
             if future.done() and now - began > FRESH_SECONDS:

@@ -52,7 +52,19 @@ def test_a_models_life(lab: Lab) -> None:
     assert lab.run("remove-machine 1").err == (
         'ERROR machine 1 has unit "ubuntu/1" assigned (machine has assigned units)\n'
     )
-    assert lab.run("remove-unit ubuntu/1").err == "removing unit ubuntu/1\n"
+    assert lab.run("remove-unit ubuntu/1 ubuntu/9") == (
+        1,
+        "",
+        'removing unit ubuntu/1\nERROR unit "ubuntu/9" not found\n',
+    )
+    before = lab.provisioned
+    assert lab.run("remove-machine 1 99") == (1, "", "removing machine 1\nERROR machine 99 not found\n")
+    assert lab.provisioned == before + 1
+    assert lab.run("remove-application ubuntu haproxy") == (
+        1,
+        "",
+        'removing application ubuntu\nERROR application "haproxy" not found\n',
+    )
     assert lab.run("status nothing").err == "Nothing matched specified filters.\n"
     assert lab.run("destroy-model default -y").err.endswith("Model destroyed.\n")
     assert lab.run("status").err.startswith("ERROR No model in focus.")
@@ -162,3 +174,34 @@ def test_the_log(lab: Lab) -> None:
         return (True if shown == line else None), "the log's line"
 
     wait_for(probe, Deadline(WAIT_SECONDS))
+
+
+@pytest.mark.parametrize(
+    ("block", "command", "text"),
+    [
+        ("all", "destroy-model default -y", "All operations that change model have been disabled"),
+        ("remove-object", "destroy-model default -y", "All operations that remove machines, applications, units or"),
+        ("remove-object", "remove-machine 0", "All operations that remove machines, applications, units or"),
+        ("destroy-model", "destroy-model default -y", "destroy-model operation has been disabled"),
+    ],
+)
+def test_a_block_says_how_it_is_lifted(lab: Lab, block: str, command: str, text: str) -> None:
+    lab.ok("add-model default")
+    lab.ok("add-machine")
+    lab.ok(f"disable-command {block} frozen")
+    done = lab.run(command)
+    assert (done.code, done.out) == (1, "")
+    assert done.err.startswith(f"ERROR frozen (operation is blocked)\n{text}")
+    assert f"\n    juju enable-command {block}\n" in done.err
+    lab.ok(f"enable-command {block}")
+    assert lab.run(command).code == 0
+
+
+def test_what_is_copied_to_a_blocked_model_is_refused(lab: Lab, streams: Streams, tmp_path: Path) -> None:
+    (tmp_path / "tools").symlink_to(streams.directory)
+    lab.ok("add-model default")
+    lab.ok("disable-command all frozen")
+    done = lab.run(f"sync-agent-binaries --version 2.7 --source {tmp_path}")
+    assert done.code == 1
+    assert "\nERROR frozen (operation is blocked)\nAll operations that change model have been disabled" in done.err
+    assert "\n    juju enable-command all\n" in done.err

@@ -172,12 +172,12 @@ def check_blocks(db: Connection, uuid: str, action: str) -> None:
         action: ``change``, ``remove`` or ``destroy``.
 
     Raises:
-        RpcError: With the block's message and the code ``operation is blocked``.
+        RpcError: With the block's message and the code ``operation is blocked``; its info, ours, has the block's type.
     """
     blocked = blocks_of(db, uuid)
     for type_ in _STOPPED_BY[action]:
         if type_ in blocked:
-            raise RpcError(blocked[type_] or "the operation has been blocked", BLOCKED)
+            raise RpcError(blocked[type_] or "the operation has been blocked", BLOCKED, {"block": type_})
 
 
 def block(tx: Tx, uuid: str, type_: str, message: str) -> None:

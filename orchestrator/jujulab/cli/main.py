@@ -169,7 +169,7 @@ def tell(error: JujulabError, talk: Talk) -> int:
     if isinstance(error, RpcError) and error.code == BLOCKED:
         from jujulab_core.rules.texts import hint_for
 
-        click.echo("\n".join(hint_for(error.code)), err=True)
+        click.echo("\n".join(hint_for(error.code, str(error.info.get("block") or ""))), err=True)
     # The controller says of its own refusals what to do instead.
     step = error.next_step or (error.info.get("next-step") if isinstance(error, RpcError) else None)
     if step:

@@ -15,7 +15,7 @@ from typing import IO, Protocol
 from urllib.parse import urlencode
 
 from jujulab.session import Session
-from jujulab_core.errors import ConnectionLost, JujulabError
+from jujulab_core.errors import ConnectionLost, JujulabError, RpcError
 from jujulab_core.looking import Offer
 from jujulab_core.rpc.channel import dial, tls_context
 from jujulab_core.simplestreams import (
@@ -72,7 +72,8 @@ class Model:
         """Uploads one.
 
         Raises:
-            JujulabError: The controller refused it; in its words.
+            RpcError: The controller refused it; in its words.
+            JujulabError: It failed in another way.
         """
         binary = offer.item.binary
         query = urlencode({"binaryVersion": str(binary), "series": binary.series})
@@ -94,7 +95,7 @@ class Model:
         finally:
             connection.close()
         if response.status != http.HTTPStatus.OK:
-            raise JujulabError(f"cannot upload {binary}: {_reason(answer, response.reason)}")
+            raise _refusal(binary, answer, response.reason)
 
     def finish(self) -> None:
         """Each upload is complete by itself."""
@@ -197,8 +198,9 @@ def verified(offer: Offer, pieces: Iterable[bytes], file: IO[bytes]) -> None:
     file.seek(0)
 
 
-def _reason(answer: bytes, otherwise: str) -> str:
+def _refusal(binary: Binary, answer: bytes, otherwise: str) -> JujulabError:
     try:
-        return str(json.loads(answer)["error"]["message"])
-    except (ValueError, KeyError, TypeError):
-        return otherwise
+        error = json.loads(answer)["error"]
+        return RpcError(str(error["message"]), str(error.get("code") or ""))
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return JujulabError(f"cannot upload {binary}: {otherwise}")
