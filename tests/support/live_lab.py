@@ -38,6 +38,8 @@ class Lab:
     def __init__(self, controller: Controller, capsys: pytest.CaptureFixture[str]) -> None:
         self.controller = controller
         self.machines: dict[str, Machine] = {}
+        # How often containers were to be made and removed.
+        self.provisioned = 0
         self.zero = controller.machine_zero()
         self.report_zero(controller.version)
         self._capsys = capsys
@@ -52,6 +54,7 @@ class Lab:
         return done.out
 
     def log_in_machines(self, client: Client, _name: str, _report: Any) -> None:
+        self.provisioned += 1
         for wanted in client.call("LabProvisioner", "Pending")["machines"]:
             machine = Machine(self.controller, wanted["model-uuid"], wanted["id"])
             machine.report(binary(self.controller.version))

@@ -40,6 +40,9 @@ def command(
         for name in applications
     ]
     with connect_model(model) as session:
-        check_all(session.model_client().call("Application", "DestroyApplication", {"applications": params}))
-    for name in applications:
-        output.info(f"removing application {name}")
+        answer = session.model_client().call("Application", "DestroyApplication", {"applications": params})
+    # Told also where another application was refused.
+    for name, result in zip(applications, answer["results"], strict=True):
+        if not result.get("error"):
+            output.info(f"removing application {name}")
+    check_all(answer)

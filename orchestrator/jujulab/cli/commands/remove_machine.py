@@ -37,8 +37,12 @@ def command(ids: tuple[str, ...], model: str | None, force: bool, keep_instance:
     params = {"force": force, "keep": keep_instance, "machine-tags": [machine_tag(machine) for machine in ids]}
     with connect_model(model) as session:
         answer = session.model_client().call("MachineManager", "DestroyMachineWithParams", params)
-        for machine, result in zip(ids, check_all(answer), strict=True):
+        # What was removed is told of, and its containers go, also where another machine was refused.
+        removed = [pair for pair in zip(ids, answer["results"], strict=True) if not pair[1].get("error")]
+        for machine, result in removed:
             output.info(f"removing machine {machine}")
             for unit in (result.get("info") or {}).get("destroyed-units") or ():
                 output.info(f"- will remove unit {split_tag(unit['tag'])[1]}")
-        provision(session)
+        if removed:
+            provision(session)
+        check_all(answer)

@@ -32,6 +32,9 @@ def command(
             raise UsageError(f'invalid unit name "{unit}"')
     params = [{"unit-tag": unit_tag(u), "destroy-storage": destroy_storage, "force": force} for u in units]
     with connect_model(model) as session:
-        check_all(session.model_client().call("Application", "DestroyUnit", {"units": params}))
-    for unit in units:
-        output.info(f"removing unit {unit}")
+        answer = session.model_client().call("Application", "DestroyUnit", {"units": params})
+    # Told also where another unit was refused.
+    for unit, result in zip(units, answer["results"], strict=True):
+        if not result.get("error"):
+            output.info(f"removing unit {unit}")
+    check_all(answer)
