@@ -13,6 +13,7 @@ import pytest
 from docker import DockerClient
 
 from jujulab_core.waiting import Deadline, wait_for
+from tests.chaos.crash_lab import WRENCH
 from tests.e2e import support
 from tests.e2e.support import Juju, Lab, run
 
@@ -180,7 +181,7 @@ def test_5_a_dead_agent_is_upgraded_and_one_that_stays_away_blocks_the_next(lab:
     assert machine(lab, 1)["phase"] == "failed"
     assert machine(lab, 1)["reason"].startswith("unreachable: ")
     assert "some agents have not upgraded to the current model version" in upgrade(lab, "2.7.0", expect=1)
-    # Row 6: what was off during the upgrade is taken up again when it is back.
+    # What was off is taken up again when it is back.
     lab.juju("heal", "--all")
     completes(lab, "2.6.10")
 
@@ -264,3 +265,20 @@ def test_11_the_controller_is_off_before_and_during(lab: Lab) -> None:
     lab.juju("fault", "machine-stop", "controller", "--option", "how=power-cut")
     lab.juju("heal", "--all")
     completes(lab, "2.7.4")
+
+
+def test_6_a_machine_loses_its_power_during_the_upgrade_and_is_back_after(lab: Lab) -> None:
+    dark, lit = lab.machine(1), lab.machine(0)
+    before = lab.workloads()
+    run(dark, f"mkdir -p {WRENCH} && echo machine-agent/unpacked >{WRENCH}/stop-at")
+    following = lab.juju.start("upgrade-model", "--agent-version", "2.7.5", "--wait")
+    run(dark, f"timeout {SECONDS} sh -c 'until [ -e {WRENCH}/stopped-at ]; do sleep 0.05; done'")
+    lab.juju("fault", "machine-stop", "machine-1", "--option", "how=power-cut")
+    said, _ = following.communicate(timeout=SECONDS)
+    assert following.returncode == 4, said
+    assert machine(lab, 0)["phase"] == "done"
+    assert machine(lab, 1)["reason"].startswith("unreachable: ")
+    lab.juju("heal", "--all")
+    completes(lab, "2.7.5")
+    assert lab.workloads()[lit.name] == before[lit.name]
+    run(dark, f"rm -r {WRENCH}")
