@@ -79,3 +79,17 @@ def test_agents_look_in_the_stream_that_the_upgrade_was_asked_from(lab_of: Calla
     # What Juju up to 2.9.25 did to every agent (issue 13752).
     lab.ok("model-config -m controller --reset agent-stream")
     assert (download("xenial"), download("bionic")) == (400, 200)
+
+
+def test_only_a_refused_upgrade_is_told_of_the_reset(lab_of: Callable[[str], Lab]) -> None:
+    lab = lab_of("2.6.4")
+    lab.ok("upgrade-controller --agent-version 2.6.10")
+    lab.report_zero("2.6.10")
+    # A request that is refused for the record.
+    done = lab.run("upgrade-controller --agent-version 2.6.11 --agent-stream proposed")
+    assert "ERROR upgrade in progress (upgrade in progress)\n\nPlease wait for the upgrade" in done.err
+    # In upgrade mode the reading before the request is refused already.
+    lab.controller.kill()
+    lab.controller.start("2.6.10")
+    done = lab.run("upgrade-controller --agent-version 2.6.11 --agent-stream proposed")
+    assert done == (1, "", "ERROR upgrade in progress (upgrade in progress)\n")

@@ -102,6 +102,13 @@ def test_help_imports_no_command_and_nothing_heavy() -> None:
         ("model-config --reset agent-version", 1, 'ERROR "agent-version" cannot be reset'),
         ("debug-log --tail --no-tail", 2, "ERROR setting --tail and --no-tail not valid"),
         ("show-status-log ubuntu/0 -n 1 --days 2", 2, "ERROR specify at most one of"),
+        ("upgrade-model --agent-version 4", 2, 'ERROR invalid version "4"'),
+        ("upgrade-controller --agent-version v2.6.0", 2, 'ERROR invalid version "v2.6.0"'),
+        ("upgrade-controller --batch many", 2, 'ERROR --batch is "many"'),
+        ("upgrade-model --timeout soon", 2, 'ERROR invalid duration "soon"'),
+        ("sync-agent-binaries --version 1.2.3", 2, "ERROR invalid major.minor version number 1.2.3"),
+        ("sync-agent-binary --agent-version 1.2.3.4.5", 2, 'ERROR invalid version "1.2.3.4.5"'),
+        ("sync-tools --stream ../x", 2, "ERROR"),
     ],
 )
 def test_errors_without_a_controller(
@@ -131,6 +138,7 @@ def test_errors_without_a_controller(
         ("upgrade-model --health-time soon", 2, 'ERROR invalid duration "soon"'),
         ("upgrade-model --canary -1", 2, "ERROR invalid value for option --canary"),
         ("destroy-model controller", 1, "use 'juju destroy-controller' to destroy it"),
+        ("sync-agent-binaries --dev", 1, "ERROR cannot connect to 127.0.0.1:1"),
     ],
 )
 def test_errors_with_a_controller_that_is_away(

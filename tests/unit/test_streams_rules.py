@@ -10,7 +10,7 @@ from jujulab_core.errors import UsageError, VerificationError
 from jujulab_core.looking import Offer
 from jujulab_core.rules.availability import missing_text, uncovered
 from jujulab_core.rules.metadata import Policy, check_age, index_paths, sources
-from jujulab_core.rules.syncing import matching, newest, parse_major_minor
+from jujulab_core.rules.syncing import check_flags, matching, newest, parse_major_minor, parse_versions
 from jujulab_core.simplestreams import Index, Item
 from jujulab_core.version import Binary, Number
 
@@ -99,6 +99,29 @@ def test_the_version_of_sync_that_is_none(text: str, reason: str) -> None:
     with pytest.raises(UsageError) as caught:
         parse_major_minor(text)
     assert str(caught.value).startswith(reason)
+
+
+@pytest.mark.parametrize(
+    ("client", "given", "agent_version", "reason"),
+    [
+        ("2.8.14", {"--version", "--all", "--dev", "--destination"}, "", ""),
+        ("2.6.10", set(), "2.6", ""),
+        ("2.9.0", set(), "", "--agent-version is required"),
+        ("3.6.4", set(), "3.6", 'invalid version "3.6"'),
+        ("2.9.37", set(), "2", 'invalid version "2"'),
+        ("2.9.37", {"--dev"}, "2.9.37", "option provided but not defined: --dev"),
+        ("2.9.37", {"--version"}, "", "option provided but not defined: --version"),
+        ("2.9.37", set(), "2.9.37", ""),
+    ],
+)
+def test_what_clients_from_2_9_on_take(client: str, given: set[str], agent_version: str, reason: str) -> None:
+    versions = parse_versions("", agent_version)
+    if not reason:
+        check_flags(Number.parse(client), given, versions)
+        return
+    with pytest.raises(UsageError) as caught:
+        check_flags(Number.parse(client), given, versions)
+    assert str(caught.value) == reason
 
 
 def offers(*texts: str) -> list[Offer]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from typing import NamedTuple
 
 from jujulab_core.errors import UsageError
 from jujulab_core.looking import Offer
@@ -11,6 +12,63 @@ from jujulab_core.version import Number
 
 PUBLIC_IGNORED = "--public is ignored unless --local-dir is specified"
 DESTINATION_DEPRECATED = "Use of the --destination option is deprecated in 1.18. Please use --local-dir instead."
+
+
+# From this client on it is called `sync-agent-binary` and copies one version only.
+ONE_VERSION_FROM = Number(2, 9, 0)
+# What that client has no more.
+_GONE = ("--version", "--all", "--dev", "--destination")
+
+
+class Versions(NamedTuple):
+    """The versions to copy.
+
+    Attributes:
+        major: The major version.
+        minor: The minor version, -1 for all.
+        exact: The one version, or None.
+    """
+
+    major: int
+    minor: int
+    exact: Number | None = None
+
+
+def parse_versions(version: str, agent_version: str) -> Versions | None:
+    """Reads ``--version`` and ``--agent-version``, which takes a whole version too; None where neither is given.
+
+    Raises:
+        UsageError: One is wrong, or both are given.
+    """
+    if version and agent_version:
+        raise UsageError("--version and --agent-version mean the same: give one of them")
+    if agent_version.count(".") >= 2 or "-" in agent_version:
+        exact = Number.parse(agent_version)
+        return Versions(exact.major, exact.minor, exact)
+    return Versions(*parse_major_minor(version or agent_version)) if version or agent_version else None
+
+
+def check_flags(client: Number, given: Collection[str], versions: Versions | None) -> None:
+    """Checks what only some clients know (section E.1).
+
+    Args:
+        client: The client's version.
+        given: Those of the flags ``--version``, ``--all``, ``--dev`` and ``--destination`` that are given.
+        versions: What ``--agent-version`` says.
+
+    Raises:
+        UsageError: From 2.9 on: such a flag, or no whole version; Juju's words.
+    """
+    if client < ONE_VERSION_FROM:
+        return
+    for flag in _GONE:
+        if flag in given:
+            raise UsageError(f"option provided but not defined: {flag}")
+    if versions is None:
+        raise UsageError("--agent-version is required")
+    if versions.exact is None:
+        text = f"{versions.major}" if versions.minor < 0 else f"{versions.major}.{versions.minor}"
+        raise UsageError(f'invalid version "{text}"')
 
 
 def parse_major_minor(text: str) -> tuple[int, int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 from click.exceptions import Exit
@@ -28,13 +28,35 @@ _NO_VERSION = "0.0.0"
 NOT_IMPLEMENTED = "not implemented"
 
 
-def flags_of(given: Mapping[str, Any]) -> Flags:
-    """Checks the command's flags.
+class Asked(NamedTuple):
+    """What a command line asks for.
+
+    Attributes:
+        flags: Juju's part.
+        options: Ours, for the controller.
+        timeout: Seconds to wait.
+        wait: Whether to wait.
+    """
+
+    flags: Flags
+    options: dict[str, Any]
+    timeout: float
+    wait: bool
+
+
+def checked(given: Mapping[str, Any]) -> Asked:
+    """Checks the command line; Juju does so before it looks for a controller (section D.1).
+
+    Args:
+        given: The options as of :func:`jujulab.cli.upgradeoptions.upgrade_options`.
 
     Raises:
         UsageError: Juju's words.
     """
-    return parse_flags(
+    from jujulab.cli.durations import seconds
+    from jujulab.cli.upgradeoptions import rollout
+
+    flags = parse_flags(
         agent_version=given["agent_version"],
         agent_stream=given["agent_stream"],
         build_agent=given["build_agent"],
@@ -44,15 +66,16 @@ def flags_of(given: Mapping[str, Any]) -> Flags:
         yes=given["yes"],
         verbose=talk().verbose,
     )
+    return Asked(flags, rollout(given), seconds(given["timeout"]), given["wait"])
 
 
-def upgrade(session: Session, command: Command, given: Mapping[str, Any]) -> None:
+def upgrade(session: Session, command: Command, wanted: Asked) -> None:
     """Carries a command out.
 
     Args:
         session: The model in it is the one to upgrade.
         command: Which of the two was typed.
-        given: The options as of :func:`jujulab.cli.upgradeoptions.upgrade_options`.
+        wanted: Its options.
 
     Raises:
         JujulabError: It failed before the rules could say anything.
@@ -60,16 +83,14 @@ def upgrade(session: Session, command: Command, given: Mapping[str, Any]) -> Non
         UpgradeFailedError: With ``--wait``: it ended badly.
         DeadlineError: With ``--wait``: it did not end in time.
     """
-    from jujulab.cli.durations import seconds
     from jujulab.cli.upgradelive import UpgradeShown
-    from jujulab.cli.upgradeoptions import rollout
     from jujulab.cli.watching import STILL_GOING, conclude, follow, latest
     from jujulab.status.times import TimeForm
     from jujulab.status.upgrades import is_over
 
-    flags, options, deadline = flags_of(given), rollout(given), Deadline(seconds(given["timeout"]), STILL_GOING)
-    started = _Upgrade(session, command, flags, options).run()
-    if not given["wait"] or flags.dry_run:
+    deadline = Deadline(wanted.timeout, STILL_GOING)
+    started = _Upgrade(session, command, wanted.flags, wanted.options).run()
+    if not wanted.wait or wanted.flags.dry_run:
         return
     record = latest(session, session.model(), deadline)
     # Nothing to start: what an earlier command started may still be under way.
@@ -94,12 +115,7 @@ class _Upgrade:
         if denied := selection.cached_access_error(rules, self._command, access):
             raise JujulabError(denied)
         model = session.model()
-        try:
-            request = self._request(rules, client, model)
-            return self._steps(request, model)
-        except RpcError as error:
-            self._print(selection.refused(_refusal(error)))
-            raise Exit(1) from error
+        return self._steps(self._request(rules, client, model), model)
 
     def _request(self, rules: Rules, client: Number, model: Model) -> Request:
         """Step 2 of section C.1: what the client reads before it chooses."""

@@ -13,7 +13,6 @@ from jujulab.cli.options import model_option
 
 if TYPE_CHECKING:
     from jujulab.session import Session
-    from jujulab.syncing.run import Wanted
     from jujulab.syncing.sources import Place
 
 
@@ -28,15 +27,19 @@ if TYPE_CHECKING:
             "jujulab sync-agent-binaries --version 2.6 --local-dir=/srv/sync; "
             "jujulab sync-agent-binaries --version 2.6 --source=/srv/sync",
         ),
+        ("From 2.9 on, one version:", "jujulab sync-agent-binary --agent-version 2.9.37"),
     ],
     see_also=["upgrade-model", "upgrade-controller", "streams", "controller-config"],
     aliases=["sync-agent-binary", "sync-tools"],
 )
 @model_option
 @click.option("--version", "version", default="", metavar="M[.M]", help="Copy a major[.minor] version.")
-@click.option("--agent-version", default="", metavar="VERSION", help="The same; a whole version is taken as well.")
+@click.option(
+    "--agent-version", default="", metavar="VERSION", help="Copy a whole version; from 2.9 on it must be given."
+)
 @click.option("--all", "everything", is_flag=True, help="Copy all versions, not only the newest.")
 @click.option("--stream", default="released", show_default=True, metavar="STREAM", help="Stream to copy from.")
+@click.option("--dev", is_flag=True, help="Deprecated: the same as --stream testing.")
 @click.option("--source", type=click.Path(path_type=Path), metavar="DIR", help="Directory to copy from.")
 @click.option("--local-dir", type=click.Path(path_type=Path), metavar="DIR", help="Directory to copy to.")
 @click.option("--destination", type=click.Path(path_type=Path), metavar="DIR", help="The old name of --local-dir.")
@@ -48,6 +51,7 @@ def command(
     agent_version: str,
     everything: bool,
     stream: str,
+    dev: bool,
     source: Path | None,
     local_dir: Path | None,
     destination: Path | None,
@@ -57,24 +61,34 @@ def command(
     """Copy agent binaries from the internet, or from a directory, into a model's storage or into a directory.
 
     It is for controllers without access to the internet: this client needs it (unless --source is given), the
-    controller does not. Without --version the version is this client's. Whatever is copied is checked: the signature of
+    controller does not. Without --version the version is this client's. Clients from 2.9 on copy one version only: they
+    know neither --version nor --all, --dev and --destination. Whatever is copied is checked: the signature of
     the metadata, then the size and the hash of every binary.
 
     What --local-dir makes can be served as a mirror, for the model setting agent-metadata-url. Its metadata is not
     signed: the controller believes it only if its setting allow-unsigned-metadata is true.
     """
+    from jujulab.client_version import client_version
     from jujulab.session import connect_model
     from jujulab.syncing import targets
-    from jujulab.syncing.run import sync
+    from jujulab.syncing.run import Wanted, sync
     from jujulab_core.rules import metadata, syncing
+    from jujulab_core.simplestreams import check_stream
 
+    stream = "testing" if dev else stream
+    check_stream(stream)
+    versions = syncing.parse_versions(version, agent_version)
+    given = {"--version": version, "--all": everything, "--dev": dev, "--destination": destination}
     if destination is not None:
         output.info(syncing.DESTINATION_DEPRECATED)
         local_dir = local_dir or destination
     if public and local_dir is None:
         output.info(syncing.PUBLIC_IGNORED)
     with connect_model(model) as session:
-        wanted = _wanted(session, version, agent_version, everything=everything, stream=stream)
+        client = client_version(session.store, session.controller.name)
+        syncing.check_flags(client, {flag for flag, value in given.items() if value}, versions)
+        versions = versions or syncing.Versions(client.major, client.minor)
+        wanted = Wanted(*versions, everything=everything, stream=stream)
         config = session.client.call("Controller", "ControllerConfig")["config"]
         place = _place(session, source)
         target: targets.Target
@@ -83,26 +97,6 @@ def command(
         else:
             target = targets.Model(session)
         sync(place, str(config[metadata.METADATA_KEY]), target, wanted, output.info, dry_run=dry_run)
-
-
-def _wanted(session: Session, version: str, agent_version: str, *, everything: bool, stream: str) -> Wanted:
-    from jujulab.client_version import client_version
-    from jujulab.syncing.run import Wanted
-    from jujulab_core.errors import UsageError
-    from jujulab_core.rules.syncing import parse_major_minor
-    from jujulab_core.simplestreams import check_stream
-    from jujulab_core.version import Number
-
-    check_stream(stream)
-    if version and agent_version:
-        raise UsageError("--version and --agent-version mean the same: give one of them")
-    if agent_version.count(".") >= 2 or "-" in agent_version:
-        exact = Number.parse(agent_version)
-        return Wanted(exact.major, exact.minor, exact, everything, stream)
-    if version or agent_version:
-        return Wanted(*parse_major_minor(version or agent_version), None, everything, stream)
-    own = client_version(session.store, session.controller.name)
-    return Wanted(own.major, own.minor, None, everything, stream)
 
 
 def _place(session: Session, source: Path | None) -> Place:

@@ -27,8 +27,9 @@ def command(controller: str | None, **given: Any) -> None:
     It comes before the upgrade of other models. While the controller restarts, other commands wait for it or are
     told that an upgrade is in progress; with --wait this command stays until it is over.
     """
-    from jujulab.cli.upgrading import upgrade
+    from jujulab.cli.upgrading import checked, upgrade
     from jujulab.session import connect_model, controller_name
 
+    wanted = checked(given)
     with connect_model(f"{controller_name(controller)}:admin/controller") as session:
-        upgrade(session, "upgrade-controller", given)
+        upgrade(session, "upgrade-controller", wanted)

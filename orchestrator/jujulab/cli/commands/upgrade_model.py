@@ -39,8 +39,9 @@ def command(model: str | None, **given: Any) -> None:
     agent is tried again, nothing is rolled back by itself. With any of them a machine that fails is put back to the
     version it had, unless --no-rollback is given.
     """
-    from jujulab.cli.upgrading import upgrade
+    from jujulab.cli.upgrading import checked, upgrade
     from jujulab.session import connect_model
 
+    wanted = checked(given)
     with connect_model(model) as session:
-        upgrade(session, "upgrade-model", given)
+        upgrade(session, "upgrade-model", wanted)
