@@ -15,6 +15,11 @@ def stamp(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
+def whole(stamped: str) -> str:
+    """What :func:`stamp` printed, to the second, as Juju prints a moment in a sentence."""
+    return parse(stamped).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
 def parse(text: str) -> datetime:
     """Reads what :func:`now` printed, or any other RFC 3339 time with a zone.
 

@@ -93,7 +93,7 @@ def test_an_upgrade_that_asks_is_not_waited_for() -> None:
     ],
 )
 def test_what_to_do_about_an_upgrade_that_failed(more: dict[str, Any], there: str, not_there: str) -> None:
-    step = upgrades.next_step(record("failed") | more)
+    step = upgrades.next_step(record("failed", [agent("machine-0", "stranded")]) | more)
     assert there in step
     assert not_there not in step
 
@@ -125,6 +125,47 @@ def test_how_an_abort_ends(phases: list[str], roll_back: bool, good: bool, line:
         assert upgrades.closing_of_abort(ended) == line
 
 
+@pytest.mark.parametrize(
+    ("phases", "reason", "more", "line", "step"),
+    [
+        (
+            ["rolled-back", "skipped"],
+            "rolled back to 2.6.4: 1 of 2 machines",
+            {"roll-back": True},
+            "upgrade 3 of model default to 2.6.10 was undone: model default is back at 2.6.4: 1 machine put back, "
+            "1 never left it; 2.6.10 is quarantined",
+            "start anew with `jujulab upgrade-model -m default --agent-version 2.6.10 --lift-quarantine`",
+        ),
+        (
+            ["done", "skipped"],
+            "aborted with 1 of 2 machines on 2.6.10",
+            {},
+            "upgrade 3 of model default to 2.6.10 was aborted with 1 of 2 machines on 2.6.10",
+            "`jujulab retry-upgrade --id 3` takes it up again, `jujulab abort-upgrade 3 --rollback` goes back",
+        ),
+        (
+            ["skipped"],
+            "aborted with 0 of 1 machines on 2.6.10",
+            {"is-controller": True},
+            "upgrade 3 of model default to 2.6.10 was aborted with 0 of 1 machines on 2.6.10",
+            "`jujulab retry-upgrade --id 3` takes it up again",
+        ),
+    ],
+)
+def test_an_abort_that_went_well_is_no_failure_of_machines(
+    phases: list[str], reason: str, more: dict[str, Any], line: str, step: str
+) -> None:
+    machines = [[agent(f"machine-{index}", phase)] for index, phase in enumerate(phases)]
+    ended = record("aborted", *machines, reason=reason, **more)
+    assert (upgrades.verdict(ended), upgrades.next_step(ended)) == (line, step)
+
+
+def test_how_many_failed_is_said_once() -> None:
+    why = "1 of 2 machines failed: machine 0; 1 was not begun"
+    bad = record("failed", [agent("machine-0", "failed", "gone")], [agent("machine-1", "skipped")], reason=why)
+    assert upgrades.verdict(bad) == f"upgrade 3 of model default to 2.6.10 failed: {why}\n  machine-0: failed: gone"
+
+
 def test_how_a_rollout_proceeds_in_a_few_words() -> None:
     assert upgrades.rollout_text({"canary": 0, "batch": "", "no-rollback": False, "checks": []}) == ""
     options = {"canary": 1, "batch": "25%", "max-unreachable": "2", "health-time": 5, "no-rollback": True}
@@ -146,6 +187,11 @@ def test_how_a_rollout_proceeds_in_a_few_words() -> None:
             "Upgrade 3 to 2.6.10 is paused by bob: 1/4 machines are done. See: jujulab resume-upgrade 3",
         ),
         ("failed", {"reason": "x"}, "Upgrade 3 to 2.6.10 failed: 1/4 machines are done. See: jujulab show-upgrade 3"),
+        (
+            "aborted",
+            {"reason": "aborted with 1 of 4 machines on 2.6.10"},
+            "Upgrade 3 to 2.6.10 was aborted with 1 of 4 machines on 2.6.10. See: jujulab show-upgrade 3",
+        ),
     ],
 )
 def test_what_is_said_to_who_looks_at_the_model(status: str, more: dict[str, Any], said: str) -> None:

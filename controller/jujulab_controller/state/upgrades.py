@@ -50,7 +50,9 @@ def get(db: Connection, upgrade_id: int) -> Row[Any]:
     """
     row = db.execute(select(upgrades).where(upgrades.c.id == upgrade_id)).one_or_none()
     if row is None:
-        raise RpcError(f"upgrade {upgrade_id} not found", NOT_FOUND)
+        raise RpcError(
+            f"upgrade {upgrade_id} not found", NOT_FOUND, {"next-step": "see those there are: `jujulab upgrades`"}
+        )
     return row
 
 
@@ -341,6 +343,7 @@ def _quarantine_bad(tx: Tx, upgrade: Row[Any], by: str) -> None:
 
 
 def _tell_controller_model(tx: Tx, model_uuid: str, status: str, moment: str) -> None:
+    moment = clock.whole(moment)
     if status in FINAL:
         word = "upgraded on" if status == "complete" else "last upgrade aborted on"
         models.set_status(tx, model_uuid, "available", f'{word} "{moment}"')

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from jujulab.cli import output
-from jujulab.session import Session
+from jujulab.session import Model, Session
 from jujulab_core.errors import JujulabError
 from jujulab_core.rules.control import Action
 from jujulab_core.waiting import Deadline
@@ -29,11 +29,17 @@ def chosen(session: Session, upgrade_id: int | None) -> int:
     model = session.model()
     found = session.client.call("LabUpgrades", "List", {"model-tag": model.tag})["upgrades"]
     if not found:
-        raise JujulabError(
-            f"model {model.name} has no upgrades",
-            next_step="start one with `jujulab upgrade-model`, or name another model with -m",
-        )
+        raise no_upgrades(model)
     return max(int(upgrade["id"]) for upgrade in found)
+
+
+def no_upgrades(model: Model) -> JujulabError:
+    """Says that a model never had an upgrade, and how it gets one."""
+    command = "upgrade-controller" if model.name == "controller" else "upgrade-model"
+    return JujulabError(
+        f"model {model.name} has no upgrades",
+        next_step=f"start one with `jujulab {command}`, or name another model with -m",
+    )
 
 
 def ask(session: Session, upgrade_id: int, action: Action, machines: Sequence[str] = ()) -> dict[str, Any]:
@@ -65,11 +71,14 @@ def ask_and_follow(
     from jujulab.cli.upgradelive import UpgradeShown
     from jujulab.cli.watching import events_of, follow
     from jujulab.status.times import TimeForm
-    from jujulab.status.upgrades import progress
+    from jujulab.status.upgrades import FINAL, progress
 
     before = events_of(session.client, upgrade_id) if wait else []
     upgrade = ask(session, upgrade_id, action, machines)
     output.info(f"{saying(upgrade)}: {progress(upgrade)[0]}.")
+    if upgrade["status"] in FINAL:
+        # What was asked for is so already.
+        return upgrade if wait else None
     if wait is None:
         output.info(f"Follow it with: jujulab show-upgrade {upgrade_id} --watch")
         return None

@@ -24,13 +24,18 @@ def status(upgrade: Upgrade, busy: Mapping[str, Busy]) -> tuple[str | None, str]
     if upgrade.status == "failed":
         return None, ""
     names = ", ".join(f"machine {machine.id}" for machine in bad[:5])
-    reason = f"{len(bad)} of {len(machines)} machines failed" + (f": {names}" if names else "")
-    return "failed", reason + (f"; {skipped} were not begun" if skipped else "")
+    reason = f"{_of_all(len(bad), upgrade)} failed" + (f": {names}" if names else "")
+    return "failed", reason + (f"; {skipped} {'was' if skipped == 1 else 'were'} not begun" if skipped else "")
 
 
 def _how_aborted(upgrade: Upgrade) -> str:
     count = {phase: sum(machine.phase is phase for machine in upgrade.machines) for phase in Phase}
     if not upgrade.roll_back:
-        return f"aborted with {count[Phase.DONE]} of {len(upgrade.machines)} machines on {upgrade.new}"
+        return f"aborted with {_of_all(count[Phase.DONE], upgrade)} on {upgrade.new}"
     stranded = f"; {count[Phase.STRANDED]} stranded" if count[Phase.STRANDED] else ""
-    return f"rolled back to {upgrade.old}: {count[Phase.ROLLED_BACK]} of {len(upgrade.machines)} machines{stranded}"
+    return f"rolled back to {upgrade.old}: {_of_all(count[Phase.ROLLED_BACK], upgrade)}{stranded}"
+
+
+def _of_all(number: int, upgrade: Upgrade) -> str:
+    total = len(upgrade.machines)
+    return f"{number} of {total} machine{'' if total == 1 else 's'}"

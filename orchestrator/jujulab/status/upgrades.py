@@ -16,6 +16,8 @@ Upgrade = Mapping[str, Any]
 FINAL = frozenset({"complete", "failed", "aborted"})
 # How the reason of a pause begins that only a person's answer ends.
 _ASKS = "cannot tell"
+# How the reason of an abort begins that left machines where they were.
+_ABORTED_WITH = "aborted with "
 # From the least to the most advanced; a machine is as far as the last of its agents.
 _PROGRESS = (
     Phase.PENDING,
@@ -70,11 +72,22 @@ def next_step(upgrade: Upgrade) -> str:
             f"`jujulab abort-upgrade {number} --rollback` goes back to {upgrade['from']}"
         )
     show = f"`jujulab show-upgrade {number}` shows every agent"
+    if went_back(upgrade):
+        return _step_after_abort(upgrade)
     if upgrade.get("roll-back"):
         return f"{show}; mend what is named there and try once more with `jujulab abort-upgrade {number} --rollback`"
     again = f"mend the machines (`jujulab ssh -m {model} MACHINE`), then try again with"
     back = "" if upgrade.get("is-controller") else f", or go back with `jujulab abort-upgrade {number} --rollback`"
     return f"{show}; {again} `jujulab retry-upgrade --id {number}`{back}"
+
+
+def _step_after_abort(upgrade: Upgrade) -> str:
+    number, model = upgrade["id"], upgrade["model-name"]
+    if upgrade.get("roll-back"):
+        again = f"`jujulab upgrade-model -m {model} --agent-version {upgrade['to']} --lift-quarantine`"
+        return f"start anew with {again}"
+    back = "" if upgrade.get("is-controller") else f", `jujulab abort-upgrade {number} --rollback` goes back"
+    return f"`jujulab retry-upgrade --id {number}` takes it up again{back}"
 
 
 def machine_phase(machine: Mapping[str, Any]) -> Phase:
@@ -132,6 +145,8 @@ def standing(upgrade: Upgrade) -> str:
     if status == "complete" or (status == "aborted" and upgrade.get("roll-back")):
         return ""
     reason = str(upgrade.get("reason") or "")
+    # How an abort ended says itself how many machines have the new version.
+    done = "" if reason.startswith(_ABORTED_WITH) else f": {_done(upgrade)} machines are done"
     verbs = {"running": "is under way", "failed": "failed", "aborted": f"was {with_reason(status, reason)}"}
     verb = verbs.get(status, f"is {with_reason(status, reason)}")
     steps = {
@@ -146,13 +161,18 @@ def standing(upgrade: Upgrade) -> str:
 
 
 def verdict(upgrade: Upgrade) -> str:
+    title = f"upgrade {upgrade['id']} of model {upgrade['model-name']} to {upgrade['to']}"
+    # Machines that somebody had put back have not failed.
+    if went_back(upgrade) and upgrade.get("roll-back"):
+        return f"{title} was undone: {closing_of_abort(upgrade)}"
+    reason = str(upgrade.get("reason") or "")
     """The sentence about an upgrade that did not succeed, and a line for each machine that failed."""
     bad = sum(machine_phase(machine) in BAD for machine in upgrade["machines"])
     counted = f" ({bad} of {_count(len(upgrade['machines']), 'machine')} failed)" if bad else ""
     verb = {"paused": "is ", "aborted": "was "}.get(upgrade["status"], "")
-    ended = f"{verb}{with_reason(upgrade['status'], str(upgrade.get('reason') or ''))}"
-    head = f"upgrade {upgrade['id']} of model {upgrade['model-name']} to {upgrade['to']} {ended}"
-    return "\n".join([f"{head}{counted}", *(f"  {line}" for line in failures(upgrade))])
+    head = f"{title} {verb}{with_reason(upgrade['status'], reason)}"
+    head += f" ({counted})" if bad and counted not in reason else ""
+    return "\n".join([head, *(f"  {line}" for line in failures(upgrade))])
 
 
 def closing_of_abort(upgrade: Upgrade) -> str:

@@ -49,9 +49,12 @@ def command(upgrade_id: int | None, model: str | None, rollback: bool, wait: boo
     from jujulab_core.waiting import Deadline
 
     def saying(upgrade: dict[str, Any]) -> str:
+        was_so = upgrade["status"] == "aborted"
+        if rollback and was_so:
+            return f"Model {upgrade['model-name']} is back at {upgrade['from']}: nothing is to be put back"
         if rollback:
             return f"Putting model {upgrade['model-name']} back from {upgrade['to']} to {upgrade['from']}"
-        return f"Aborting {title(upgrade)}"
+        return f"{'Aborted already' if was_so else 'Aborting'}: {title(upgrade)}"
 
     deadline = Deadline(seconds(timeout), STILL_GOING) if wait else None
     action: Action = "roll-back" if rollback else "abort"

@@ -10,7 +10,7 @@ import click
 from jujulab.cli import output
 from jujulab.cli.framework import juju_command
 from jujulab.cli.options import controller_option, format_option, utc_option
-from jujulab.cli.upgradecontrol import id_argument
+from jujulab.cli.upgradecontrol import id_argument, no_upgrades
 
 if TYPE_CHECKING:
     from jujulab.status.times import TimeForm
@@ -50,7 +50,7 @@ def command(
 
     With --watch it stays until the upgrade has ended: a live table on a terminal, a line for each change elsewhere.
     The exit code is then 0 when every agent runs the new version; 4 when machines failed, a stop rule stopped it, it
-    was aborted, or it waits for an answer (`resume-upgrade`); 5 when --timeout ended the wait.
+    was aborted or undone, or it waits for an answer (`resume-upgrade`); 5 when --timeout ended the wait.
     """
     from jujulab.cli.durations import seconds
     from jujulab.cli.table import columns, render
@@ -68,8 +68,10 @@ def command(
             wanted = session.model() if model else None
             found = latest(session, wanted, deadline) if watch else newest(session, wanted)
             if found is None:
-                what = f"model {session.model().name}" if model else f"controller {session.controller.name}"
-                raise JujulabError(f"{what} has no upgrades", next_step="start one with upgrade-controller")
+                if model:
+                    raise no_upgrades(session.model())
+                what = f"controller {session.controller.name} has no upgrades"
+                raise JujulabError(what, next_step="start one with `jujulab upgrade-controller`")
             upgrade_id = int(found["id"])
         if watch:
             shown = UpgradeShown(times, lines_to_stdout=output_format == "tabular" and not sys.stdout.isatty())
