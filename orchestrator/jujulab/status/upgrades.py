@@ -155,20 +155,19 @@ def standing(upgrade: Upgrade) -> str:
         "aborting": f"show-upgrade {number} --watch",
     }
     return (
-        f"Upgrade {number} to {upgrade['to']} {verb}: {_done(upgrade)} machines are done. "
-        f"See: jujulab {steps.get(status, f'show-upgrade {number}')}"
+        f"Upgrade {number} to {upgrade['to']} {verb}{done}. See: jujulab {steps.get(status, f'show-upgrade {number}')}"
     )
 
 
 def verdict(upgrade: Upgrade) -> str:
+    """The sentence about an upgrade that did not succeed, and a line for each machine that failed."""
     title = f"upgrade {upgrade['id']} of model {upgrade['model-name']} to {upgrade['to']}"
     # Machines that somebody had put back have not failed.
     if went_back(upgrade) and upgrade.get("roll-back"):
         return f"{title} was undone: {closing_of_abort(upgrade)}"
     reason = str(upgrade.get("reason") or "")
-    """The sentence about an upgrade that did not succeed, and a line for each machine that failed."""
     bad = sum(machine_phase(machine) in BAD for machine in upgrade["machines"])
-    counted = f" ({bad} of {_count(len(upgrade['machines']), 'machine')} failed)" if bad else ""
+    counted = f"{bad} of {_count(len(upgrade['machines']), 'machine')} failed"
     verb = {"paused": "is ", "aborted": "was "}.get(upgrade["status"], "")
     head = f"{title} {verb}{with_reason(upgrade['status'], reason)}"
     head += f" ({counted})" if bad and counted not in reason else ""
