@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+from jujulab_controller import clock
 from jujulab_controller.hub import Topic
 from jujulab_core.tags import split_tag
 
@@ -29,6 +30,7 @@ class Presence:
         self._loop = asyncio.get_running_loop()
         self._started = self._loop.time()
         self._connections: dict[Key, int] = {}
+        self._since: dict[Key, str] = {}
         self._spoken: set[Key] = set()
         self._left: dict[Key, float] = {}
         self._timers: dict[Key, asyncio.TimerHandle] = {}
@@ -38,6 +40,7 @@ class Presence:
         """Notes a new connection of an agent."""
         key = (model_uuid, tag)
         self._connections[key] = self._connections.get(key, 0) + 1
+        self._since[key] = clock.now()
         self._spoken.discard(key)
         self._left.pop(key, None)
         timer = self._timers.pop(key, None)
@@ -53,6 +56,7 @@ class Presence:
             self._connections[key] = count
             return
         self._connections.pop(key, None)
+        self._since.pop(key, None)
         self._left[key] = self._loop.time()
         self._timers[key] = self._loop.call_later(self._timeout, self._lost, key)
         self._tell(key)
@@ -60,6 +64,10 @@ class Presence:
     def is_connected(self, model_uuid: str, tag: str) -> bool:
         """Whether the agent has a connection now."""
         return (model_uuid, tag) in self._connections
+
+    def since(self, model_uuid: str, tag: str) -> str | None:
+        """When the agent last connected; None where it has no connection now."""
+        return self._since.get((model_uuid, tag))
 
     def spoke(self, model_uuid: str, tag: str) -> None:
         """Notes that an agent has said how it is."""

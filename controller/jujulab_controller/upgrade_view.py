@@ -96,6 +96,7 @@ def _agent(services: Services, model: str, row: Row[Any], report: Row[Any]) -> J
         "message": report.message,
         "staged": str(Binary.parse(report.staged).number) if report.staged else "",
         "stage-state": report.stage_state,
+        "connected-since": services.presence.since(model, row.tag),
         "stage-reason": report.stage_reason,
     }
 

@@ -48,7 +48,7 @@ def hands(server: SshServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def machine(server: SshServer, key: paramiko.PKey | None = None) -> Machine:
-    agent = Agent("machine-0", Phase.RESTARTING, "", "2.6.4", False, False, 1, 1, "", "")
+    agent = Agent("machine-0", Phase.RESTARTING, "", "2.6.4", False, 0.0, False, 1, 1, "", "")
     binary = Binary("2.6.10-bionic-amd64", "https://controller/tools", "00", 1)
     pinned = f"ssh-ed25519 {(key or server.key).get_base64()}"
     return Machine(

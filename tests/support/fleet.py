@@ -55,6 +55,7 @@ class Agent:
     vouched: bool = True
     failed: bool = False
     connected: bool = True
+    connected_since: float = 0.0
     logins: int = 1
     version: str = OLD
     status: str = "started"
@@ -153,7 +154,9 @@ class Host:
         elif fate == "flaps":
             for turn in range(rng.randint(2, 6)):
                 then(1 + turn * 20.0, lambda: self.log_in(agent))
-                then(1 + turn * 20.0 + rng.uniform(2, 19), lambda: self.leave(agent))
+                # Some are back before anybody has looked.
+                away = rng.choice([rng.uniform(1, 18), 0.001])
+                then(21 + turn * 20.0 - away, lambda: self.leave(agent))
             if rng.random() < 0.5:
                 then(150.0, lambda: self.log_in(agent))
         elif fate != "silent":
@@ -161,7 +164,9 @@ class Host:
 
     def log_in(self, agent: Agent, status: str = "started", message: str = "", again: bool = True) -> None:
         wrong = self.fates[agent.running] == "wrong"
-        agent.logins += again or not agent.connected
+        if again or not agent.connected:
+            agent.logins += 1
+            agent.connected_since = self.clock.now
         agent.vouched = True
         agent.connected, agent.version = True, WRONG if wrong else agent.running
         agent.status, agent.message = status, message

@@ -80,6 +80,7 @@ class Controller:
                 row.reason,
                 agent.version,
                 agent.connected,
+                agent.connected_since,
                 # Here an agent says how it is as it logs in.
                 agent.connected,
                 agent.logins,
@@ -142,9 +143,15 @@ class Controller:
             row.before = {agent.tag: agent.logins for agent in host.agents}
             if change.phase is Phase.SWAPPING and host.agents[0].version != NEW:
                 row.old = host.agents[0].version
+        was, since = row.phase, row.since
         row.phase, row.reason, row.deadline = change.phase, change.reason, change.deadline
         row.since = self.clock.now
         self._truth(host, row)
+        if was is Phase.VERIFYING and row.phase is Phase.DONE and host.id not in self.accepted:
+            began = max(since, *(agent.connected_since for agent in host.agents))
+            assert self.clock.now >= began + self.options.health_time, (
+                f"machine {host.id} is called done after {self.clock.now - began:g} healthy seconds"
+            )
 
     def _truth(self, host: Host, row: _Row) -> None:
         """What is written must be so at that moment."""
@@ -452,9 +459,7 @@ class World:
         if begins:
             # As it is written: what trips the rule may be told by the same record.
             known = rules.apply(upgrade, decision.changes, self.clock.now)
-            assert not waves.must_stop(known.machines, upgrade.options), (
-                "a machine begins after the stop rule tripped"
-            )
+            assert not waves.must_stop(known.machines, upgrade.options), "a machine begins after the stop rule tripped"
             assert upgrade.status in ("running", "failed"), f"a machine begins while {upgrade.status}"
 
     def run(self) -> None:

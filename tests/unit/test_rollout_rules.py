@@ -21,7 +21,13 @@ LIMITS = Limits()
 
 def machine(number: int, phase: Phase = Phase.PENDING, *, units: int = 1, **fields: object) -> Machine:
     defaults: dict[str, object] = {"version": "2.6.4", "connected": True, "status": "started", "message": ""}
-    defaults |= {"reason": "", "spoken": True, "logins": 2, "logins_before": 0 if phase in phases.WAITING else 1}
+    defaults |= {
+        "reason": "",
+        "spoken": True,
+        "connected_since": 0.0,
+        "logins": 2,
+        "logins_before": 0 if phase in phases.WAITING else 1,
+    }
     agent_fields = {key: fields.pop(key) for key in defaults if key in fields}
     tags = [f"machine-{number}", *(f"unit-ubuntu-{number * 10 + unit}" for unit in range(units))]
     agents = tuple(Agent(tag=tag, phase=phase, **{**defaults, **agent_fields}) for tag in tags)  # type: ignore[arg-type]
@@ -183,6 +189,9 @@ def test_waves(count: int, options: Options, expected: list[list[str]]) -> None:
     assert [list(wave) for wave in waves.waves([str(n) for n in range(count)], options)] == expected
 
 
+    crashed = machine(0, Phase.VERIFYING, since=5.0, **up, connected_since=13.0)
+    (change,) = decide(upgrade(crashed, options=options), {}, 14.0).changes
+    assert (change.phase, change.reason) == (Phase.RESTARTING, "machine-0 did not stay healthy")
 def test_a_wave_begins_when_the_one_before_it_has_ended() -> None:
     options = Options(canary=1)
     staged = [machine(number, Phase.STAGED, **STAGED) for number in range(3)]
@@ -323,6 +332,8 @@ def test_a_machine_that_nobody_can_tell_about_waits_for_a_human() -> None:
     assert phases.owner(Phase.VERIFYING, stuck.reason) is phases.Owner.HUMAN
 
 
+    crashed = upgrade(verifying(connected_since=6.5), options=CHECKED)
+    assert after(Verdict.GOOD, 7.0, crashed) == acts.Decision()
 def test_an_agent_that_comes_and_goes_gets_no_more_time_by_it() -> None:
     options = Options(health_time=10.0, careful=True)
     state, now, seen = upgrade(machine(0, Phase.RESTARTING, deadline=90.0), options=options), 0.0, []

@@ -7,18 +7,24 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
+from jujulab.rollout import gate
 from jujulab.rollout.phases import TRANSITIONS, Phase
 from jujulab_core.rules import control
-from tests.support import rollout_world, schedules
+from tests.support import rollout_world
 from tests.support.rollout_world import FAULTS, World
 
 SCHEDULES = 1000
 
 
-def test_no_schedule_breaks_an_invariant() -> None:
+def run_all() -> set[tuple[Phase, Phase]]:
     seen: set[tuple[Phase, Phase]] = set()
     for seed in range(SCHEDULES):
         seen |= rollout_world.run(seed)
+    return seen
+
+
+def test_no_schedule_breaks_an_invariant() -> None:
+    seen = run_all()
     # Some steps of the table are rare; `make schedules` says which.
     assert len(seen) > 0.8 * len(TRANSITIONS)
 
@@ -59,6 +65,8 @@ TestRollout.settings = settings(max_examples=100, stateful_step_count=20, deadli
     ("what", "broken"),
     [
         ("jujulab.rollout.gate._is_new", lambda agent, version: agent.version == version),
+        ("jujulab.rollout.gate.unsteady", gate.late),
+        ("jujulab.rollout.rules._begins", lambda upgrade, machine_id, entry: False),
         ("jujulab.rollout.rules.must_stop", lambda machines, options: False),
         ("jujulab.rollout.rules.admitted", lambda upgrade: frozenset(machine.id for machine in upgrade.machines)),
     ],
@@ -66,4 +74,4 @@ TestRollout.settings = settings(max_examples=100, stateful_step_count=20, deadli
 def test_the_simulation_would_notice(monkeypatch: pytest.MonkeyPatch, what: str, broken: object) -> None:
     monkeypatch.setattr(what, broken)
     with pytest.raises(AssertionError, match="seed"):
-        schedules.chunk(0, SCHEDULES)
+        run_all()

@@ -21,6 +21,16 @@ def late(machine: Machine, version: str) -> tuple[Agent, ...]:
     return tuple(agent for agent in machine.agents if not is_up(agent, version))
 
 
+def unsteady(machine: Machine, version: str) -> tuple[Agent, ...]:
+    """The agents that are not up on this version, or have not been all the time since their machine's phase began.
+
+    One that crashed and logged in again is up whenever somebody looks, but for a moment.
+    """
+    return tuple(
+        agent for agent in machine.agents if not is_up(agent, version) or agent.connected_since > machine.since
+    )
+
+
 def run_steps(agents: tuple[Agent, ...], version: str) -> bool:
     """Whether all of these are there and merely busy with their upgrade steps."""
     return all(_is_new(agent, version) for agent in agents)

@@ -22,6 +22,7 @@ class Agent:
         reason: Why it is where it is, where that needs saying.
         version: The version it last reported.
         connected: Whether it is logged in now.
+        connected_since: When it logged in, in seconds of the epoch; 0 if it is not.
         spoken: Whether it has said how it is since it last logged in.
         logins: How often it has logged in.
         logins_before: How often it had when its exchange began; 0 if it was never exchanged.
@@ -34,6 +35,7 @@ class Agent:
     reason: str
     version: str
     connected: bool
+    connected_since: float
     spoken: bool
     logins: int
     logins_before: int
@@ -190,6 +192,7 @@ def _machine(entry: Mapping[str, Any], wire: Mapping[str, Any], started: float) 
                 spoken=agent["spoken"],
                 logins=agent["logins"],
                 logins_before=agent["logins-before"],
+                connected_since=_seconds(agent["connected-since"]) or 0.0,
                 status=agent["status"],
                 message=agent["message"],
             )

@@ -180,7 +180,10 @@ class _Case:
     def checked(self, opinion: Opinion) -> Decision:
         """What the checks' answers bring about."""
         if opinion.verdict is Verdict.GOOD:
-            return Decision((self._to(Phase.DONE),))
+            # Where an agent did not stay healthy meanwhile, they were asked too early.
+            early = self.now < self.machine.since + self.upgrade.options.health_time
+            early = early or bool(gate.unsteady(self.machine, self.upgrade.new))
+            return Decision(() if early else (self._to(Phase.DONE),))
         if opinion.verdict is Verdict.BAD:
             return Decision((self._missed(opinion.why),))
         if self.now < self.machine.since + self.upgrade.options.health_time + self.limits.ask:
@@ -281,7 +284,7 @@ class _Case:
             return _Next(self._to(Phase.VERIFYING, deadline=deadline), wake=self.now)
         if said := gate.gave_up(machine, self.upgrade.new):
             return _Next(self._missed(said))
-        late = gate.late(machine, self.upgrade.new)
+        late = gate.unsteady(machine, self.upgrade.new)
         if late:
             # The time for the restart goes on where it was: an agent that comes and goes does not get more of it.
             deadline = (machine.deadline or machine.since) - self._gate_seconds
