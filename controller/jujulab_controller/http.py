@@ -27,7 +27,7 @@ from jujulab_controller.services import Services
 from jujulab_controller.state import models, users
 from jujulab_controller.upgrade_requests import gather, refuse
 from jujulab_core.errors import JujulabError, RpcError, VerificationError
-from jujulab_core.rules import checks
+from jujulab_core.rules import availability, checks
 from jujulab_core.version import Binary
 
 logger = logging.getLogger("juju.apiserver")
@@ -176,14 +176,15 @@ class Http:
         if request.content_type != TAR_GZ:
             raise RpcError(f"expected Content-Type: {TAR_GZ}, got: {request.content_type}", "bad request")
         series = [name for name in request.query.get("series", "").split(",") if name] or [first.series]
+        keeper = services.controller_model if availability.uploads_are_shared(services.version) else model
         try:
-            row = await services.binaries.add(model, first, _body(request), "upload")
+            row = await services.binaries.add(keeper, first, _body(request), "upload")
         except VerificationError as error:
             raise RpcError(str(error), "bad request") from error
         tools = []
         for name in dict.fromkeys([first.series, *series]):
             version = Binary(first.number, name, first.arch)
-            await services.binaries.alias(model, version, row)
+            await services.binaries.alias(keeper, version, row)
             tools.append(
                 {
                     "version": str(version),

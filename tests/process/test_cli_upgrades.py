@@ -11,6 +11,7 @@ from urllib.request import urlopen
 import pytest
 
 from jujulab_core.rpc.channel import tls_context
+from tests.fixtures import archives
 from tests.support.controller_process import Streams
 from tests.support.live_lab import Lab, live
 
@@ -21,6 +22,8 @@ def streams(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Streams]:
     made.publish(*(f"{version}-bionic-amd64" for version in ("2.6.4", "2.6.10")))
     # Versions that no machine of these labs can get.
     made.publish("2.6.5-bionic-arm64", "2.9.51-ubuntu-arm64", "3.6.5-ubuntu-arm64")
+    # One that can be copied to a controller, which looks into what it is given.
+    made.publish("2.9.40-ubuntu-amd64", archive=archives.good())
     made.publish("2.6.11-bionic-amd64", "2.6.11-xenial-amd64", stream="proposed")
     yield made
     made.close()
@@ -93,3 +96,17 @@ def test_only_a_refused_upgrade_is_told_of_the_reset(lab_of: Callable[[str], Lab
     lab.controller.start("2.6.10")
     done = lab.run("upgrade-controller --agent-version 2.6.11 --agent-stream proposed")
     assert done == (1, "", "ERROR upgrade in progress (upgrade in progress)\n")
+
+
+@pytest.mark.parametrize(("version", "lacking"), [("2.9.11", 1), ("2.9.12", 0)])
+def test_who_sees_what_was_copied_for_one_model(
+    lab_of: Callable[[str], Lab], streams: Streams, tmp_path: Path, version: str, lacking: int
+) -> None:
+    (tmp_path / "tools").symlink_to(streams.directory)
+    lab = lab_of(version)
+    lab.ok("add-model one")
+    lab.ok("add-model two")
+    copy = f"sync-agent-binary --agent-version 2.9.40 --source {tmp_path}"
+    assert "copied 1 agent binaries" in lab.run(f"{copy} -m one").err
+    assert "; 0 agent binaries to be copied" in lab.run(f"{copy} -m one --dry-run").err
+    assert f"; {lacking} agent binaries to be copied" in lab.run(f"{copy} -m two --dry-run").err

@@ -106,11 +106,13 @@ class Streams:
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
         self._thread.start()
 
-    def publish(self, *versions: str, stream: str = "released", size: int = 10_000) -> None:
+    def publish(
+        self, *versions: str, stream: str = "released", size: int = 10_000, archive: bytes | None = None
+    ) -> None:
         """Puts binaries (``2.6.5-bionic-amd64``) on the internet."""
         for version in versions:
             binary = Binary.parse(version)
-            content = (version.encode() * (size // len(version) + 1))[:size]
+            content = archive or (version.encode() * (size // len(version) + 1))[:size]
             path = item_path(stream, binary)
             (self.directory / path).parent.mkdir(parents=True, exist_ok=True)
             (self.directory / path).write_bytes(content)

@@ -15,6 +15,9 @@ NO_MATCHING_BINARIES = "no matching agent binaries available"
 
 RELEASED = "released"
 
+# From this version of the controller on, what is uploaded for one model is there for all (section I.6).
+_UPLOADS_SHARED_FROM = Number(2, 9, 12)
+
 _FALLBACKS = {
     RELEASED: (RELEASED,),
     "proposed": ("proposed", RELEASED),
@@ -35,6 +38,11 @@ def streams_searched(stream: str, version: Number | None = None, *, development:
     if stream == RELEASED and (development or (version is not None and version.is_development)):
         return _FALLBACKS["devel"]
     return _FALLBACKS.get(stream, (stream,))
+
+
+def uploads_are_shared(controller: Number) -> bool:
+    """Whether a controller of this version keeps what is uploaded in the controller model."""
+    return controller >= _UPLOADS_SHARED_FROM
 
 
 @dataclass(frozen=True, slots=True)

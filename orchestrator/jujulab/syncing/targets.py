@@ -18,6 +18,7 @@ from jujulab.session import Session
 from jujulab_core.errors import ConnectionLost, JujulabError, RpcError
 from jujulab_core.looking import Offer
 from jujulab_core.rpc.channel import dial, tls_context
+from jujulab_core.rules.facts import BLOCKED
 from jujulab_core.simplestreams import (
     DEFAULT_LIMITS,
     INDEX_PATH,
@@ -201,6 +202,8 @@ def verified(offer: Offer, pieces: Iterable[bytes], file: IO[bytes]) -> None:
 def _refusal(binary: Binary, answer: bytes, otherwise: str) -> JujulabError:
     try:
         error = json.loads(answer)["error"]
-        return RpcError(str(error["message"]), str(error.get("code") or ""))
+        message, code = str(error["message"]), str(error.get("code") or "")
     except (ValueError, KeyError, TypeError, AttributeError):
         return JujulabError(f"cannot upload {binary}: {otherwise}")
+    # A block is the model's and says nothing of the binary.
+    return RpcError(message if code == BLOCKED else f"cannot upload {binary}: {message}", code)
