@@ -160,7 +160,10 @@ def test_the_question_before_a_record_is_cleared(
         "incomplete upgrade where the root cause has been resolved.\n\nContinue [y/N]? "
     )
     declined = "ERROR previous upgrade not reset and no new upgrade triggered\n"
-    behind = "ERROR some agents have not upgraded to the current model version 2.6.10: machine-0\n"
+    behind = (
+        "ERROR some agents have not upgraded to the current model version 2.6.10: machine-0\n"
+        "Next: `jujulab retry-upgrade --id 1` tries them again; --ignore-agent-versions goes on without them\n"
+    )
     assert done.err.endswith(behind if answer == "YES\n" else declined)
 
 

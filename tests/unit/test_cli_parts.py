@@ -9,7 +9,7 @@ from typing import Any
 import click
 import pytest
 
-from jujulab.cli import blocks, durations, keyvalues, placement, remote
+from jujulab.cli import blocks, durations, keyvalues, placement, remote, upgradecontrol
 from jujulab.cli.commands import debug_log
 from jujulab.cli.table import columns, render
 from jujulab.cli.upgradeoptions import rollout
@@ -126,10 +126,31 @@ def test_bad_targets(text: str, error: str) -> None:
         remote.find(text, STATUS)
 
 
+@pytest.mark.parametrize(
+    ("upgrade", "step"),
+    [
+        (None, "see them with `jujulab status`"),
+        ({"status": "complete"}, "see them with `jujulab status`"),
+        ({"status": "paused"}, "follow upgrade 3 to its end with `jujulab show-upgrade 3 --watch`"),
+        (
+            {"status": "failed"},
+            "`jujulab retry-upgrade --id 3` tries them again; `jujulab abort-upgrade 3 --rollback` goes back to 2.6.4",
+        ),
+        ({"status": "failed", "is-controller": True}, "`jujulab retry-upgrade --id 3` tries them again"),
+        ({"status": "aborted", "roll-back": True}, "`jujulab abort-upgrade 3 --rollback` tries once more to put them"),
+    ],
+)
+def test_what_to_do_about_agents_that_are_behind(upgrade: dict[str, Any] | None, step: str) -> None:
+    said = upgradecontrol.step_about_those_behind(upgrade and {"id": 3, "from": "2.6.4"} | upgrade)
+    assert said.startswith(step)
+    assert said.endswith("; --ignore-agent-versions goes on without them")
+
+
 def test_ssh_uses_nothing_of_the_users_own() -> None:
     line = remote.ssh_line(Path("/lab"), remote.find("0", STATUS), ["ls", "-l"], pty=True)
     assert line[:3] == ["ssh", "-F", "none"]
     assert line[-7:] == ["-t", "-l", "ubuntu", "172.20.0.4", "--", "ls", "-l"]
+    assert remote.ssh_line(Path("/lab"), remote.find("0", STATUS), ["--", "ls", "-l"], pty=True) == line
     for setting in (
         "IdentityFile=/lab/ssh/id_ed25519",
         "IdentitiesOnly=yes",

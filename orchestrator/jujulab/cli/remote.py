@@ -51,10 +51,11 @@ def options(lab: Path, instance: str) -> list[str]:
 
 
 def ssh_line(lab: Path, target: Target, command: Sequence[str], *, pty: bool | None = None) -> list[str]:
-    """The whole command line of ``ssh``."""
+    """The whole command line of ``ssh``; a ``--`` in front of the command is no part of it."""
+    words = [*command[1:]] if command and command[0] == "--" else [*command]
     terminal = [] if pty is None else ["-t"] if pty else ["-T"]
     line = ["ssh", *options(lab, target.instance), *terminal, "-l", target.user, target.address]
-    return [*line, "--", *command] if command else line
+    return [*line, "--", *words] if words else line
 
 
 def find(text: str, status: Mapping[str, Any]) -> Target:

@@ -87,6 +87,27 @@ def ask_and_follow(
     return follow(session, upgrade_id, wait, shown)
 
 
+def step_about_those_behind(upgrade: dict[str, Any] | None) -> str:
+    """What to do where an upgrade is refused because agents have not made the one before.
+
+    Args:
+        upgrade: The newest of the model; None where it never had one.
+    """
+    from jujulab.status.upgrades import FINAL
+
+    go_on = "--ignore-agent-versions goes on without them"
+    if upgrade is None or upgrade["status"] == "complete":
+        return f"see them with `jujulab status`; {go_on}"
+    number = upgrade["id"]
+    back = f"`jujulab abort-upgrade {number} --rollback`"
+    if upgrade["status"] not in FINAL:
+        return f"follow upgrade {number} to its end with `jujulab show-upgrade {number} --watch`; {go_on}"
+    if upgrade.get("roll-back"):
+        return f"{back} tries once more to put them back; {go_on}"
+    or_back = "" if upgrade.get("is-controller") else f"; {back} goes back to {upgrade['from']}"
+    return f"`jujulab retry-upgrade --id {number}` tries them again{or_back}; {go_on}"
+
+
 def title(upgrade: dict[str, Any]) -> str:
     """``upgrade 3 of model default to 2.6.10``."""
     return f"upgrade {upgrade['id']} of model {upgrade['model-name']} to {upgrade['to']}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import click
@@ -25,6 +26,8 @@ from jujulab_core.version import Binary, Number
 from jujulab_core.waiting import Deadline
 
 _NO_VERSION = "0.0.0"
+# How Juju begins when agents are at neither the old nor the new version.
+_BEHIND = "some agents have not upgraded to "
 NOT_IMPLEMENTED = "not implemented"
 
 
@@ -173,7 +176,8 @@ class _Upgrade:
             if reset_due:
                 self._reset(request, model)
                 reset_due = False
-            step = clientside.after_answer(request, step, self._ask(request, step, model))
+            answer = self._with_step(self._ask(request, step, model), model)
+            step = clientside.after_answer(request, step, answer)
             asked = True
 
     def _print(self, step: Selection) -> None:
@@ -247,6 +251,17 @@ class _Upgrade:
         except ConnectionLost as lost:
             lost.next_step = "see with `jujulab upgrades` whether the upgrade was started"
             raise
+
+    def _with_step(self, answer: Answer, model: Model) -> Answer:
+        """The answer with what to do instead, where Juju says nothing of it and the record of an upgrade does."""
+        from jujulab.cli.upgradecontrol import step_about_those_behind
+        from jujulab.cli.watching import newest
+
+        refusal = answer.refusal
+        if refusal is None or refusal.next_step or not refusal.message.startswith(_BEHIND):
+            return answer
+        found = newest(self._session, model)
+        return replace(answer, refusal=replace(refusal, next_step=step_about_those_behind(found)))
 
     def _ask_for_upgrade(self, step: Selection, model: Model) -> Answer:
         params = {
