@@ -30,6 +30,12 @@ BASE = ["what-if", "--client", "2.6.10", "--agent", "2.6.3", "--available", "2.6
         (["--dev"], "option provided but not defined: --dev"),
         (["--", "--dev"], "option provided but not defined: --dev"),
         (["--", "a", "b c"], 'unrecognized args: ["a" "b c"]'),
+        (["--", "--hosted"], "option provided but not defined: --hosted"),
+        (["--", "--dry-run", "--client=2.6.9"], "option provided but not defined: --client"),
+        (
+            ["--hosted", "--command", "upgrade-controller"],
+            "--hosted contradicts --command upgrade-controller, which upgrades the controller model",
+        ),
     ],
 )
 def test_a_wrong_command_line(options: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -30,11 +30,21 @@ class _Version(click.ParamType[Number]):
         return value if isinstance(value, Number) else Number.parse(value)
 
 
+_UPGRADE_FLAGS = (
+    *("--agent-version", "--agent-stream", "--build-agent", "--dry-run", "--ignore-agent-versions"),
+    *("--reset-previous-upgrade", "-y", "--yes", "-q", "--quiet", "-v", "--verbose", "--debug"),
+)
+
+
 class _WhatIf(JujuCommand):
-    """Takes the upgrade's own flags behind ``--`` as well as before it."""
+    """Takes the upgrade's own flags behind ``--`` as well as before it; behind it no others."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         cut = args.index("--") if "--" in args else len(args)
+        for word in args[cut + 1 :]:
+            name = word.partition("=")[0]
+            if name.startswith("-") and name not in _UPGRADE_FLAGS:
+                raise UsageError(f"option provided but not defined: {name}")
         return super().parse_args(ctx, args[:cut] + args[cut + 1 :])
 
 
@@ -155,6 +165,8 @@ def _question(given: dict[str, Any]) -> Question:
         UsageError: An option's value is malformed, or two of them contradict each other.
     """
     controller, agent = given["controller_agent"], given["agent"]
+    if given["hosted"] and given["upgrade_command"] == "upgrade-controller":
+        raise UsageError("--hosted contradicts --command upgrade-controller, which upgrades the controller model")
     if controller is not None and controller != agent and not given["hosted"]:
         raise UsageError(
             "--controller-agent differs from --agent, but the controller model runs the controller's own version",
