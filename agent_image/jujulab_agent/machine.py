@@ -40,7 +40,7 @@ def run_machine(host: Host, machine_id: str) -> None:
         change = {"tag": host.tag, "addresses": addresses}
         only_result(client.call("Machiner", "SetMachineAddresses", {"machine-addresses": [change]}))
 
-    session = Session(host, conf, introduce)
+    session = Session(host, conf, introduce, status.catch_up)
     steps = UpgradeSteps(host, conf, status, session, f"machine {machine_id}", upgraded)
     status.set(*steps.first_status())
     before = text(conf, "upgradedToVersion")

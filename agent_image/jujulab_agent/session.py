@@ -47,13 +47,20 @@ class Session:
         on_first_login: Called once, after the first login and introduction.
     """
 
-    def __init__(self, host: Host, conf: dict[str, Value], introduce: Callable[[Client], None]) -> None:
+    def __init__(
+        self,
+        host: Host,
+        conf: dict[str, Value],
+        introduce: Callable[[Client], None],
+        catch_up: Callable[[Client], None],
+    ) -> None:
         """Prepares a session.
 
         Args:
             host: Whose it is.
             conf: The agent's configuration.
             introduce: Tells the controller all about this agent; called after every login.
+            catch_up: Tells it what has changed meanwhile; called once the workers have the connection.
         """
         self.on_first_login: Callable[[], None] = _nothing
         # Public: binaries are downloaded from whom the same CA vouches for.
@@ -61,6 +68,7 @@ class Session:
         self._host = host
         self._conf = conf
         self._introduce = introduce
+        self._catch_up = catch_up
         self._ready = threading.Condition()
         self._client: Client | None = None
         # Set when there is something to do: lines to forward, or a connection that ended.
@@ -126,6 +134,7 @@ class Session:
             with self._ready:
                 self._client = client
                 self._ready.notify_all()
+            self._catch_up(client)
             if not self._introduced:
                 self._introduced = True
                 self.on_first_login()

@@ -37,7 +37,11 @@ def run_unit(host: Host, unit_name: str) -> None:
         only_result(client.call("Upgrader", "SetTools", {"agent-tools": [tools]}))
         reach(host.data_dir, "unit-agent/version-reported")
 
-    session = Session(host, conf, introduce)
+    def catch_up(client: Client) -> None:
+        agent_status.catch_up(client)
+        unit_status.catch_up(client)
+
+    session = Session(host, conf, introduce, catch_up)
     steps = UpgradeSteps(host, conf, agent_status, session, f"unit {unit_name}", upgraded)
     agent_status.set(*steps.first_status())
     if workload.is_installed(unit_name):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from jujulab_core import agentconf
+from jujulab_core.waiting import Deadline, wait_for
 from tests.support.agent_process import AgentProcess
 from tests.support.fake_controller import FakeController
 
@@ -87,6 +89,32 @@ def test_each_message_in_order(
     assert said(controller) == [*(("started", message) for message in messages), ("started", "")]
     upgraded = agentconf.load(agent.conf_path.read_text())["upgradedToVersion"]
     assert upgraded == str(agent.binary.number)
+
+
+def test_a_status_that_is_set_while_the_agent_introduces_itself_again_is_told(
+    controller: FakeController, start: Start
+) -> None:
+    agent = start("2.6.4", "2.6.10-bionic-amd64", ("JobHostUnits",), ("stop-at/machine-agent/steps-recorded",))
+    wrench = agent.data_dir / "wrench"
+    wait_for(lambda: ((wrench / "stopped-at").exists() or None, "the steps to be recorded"), Deadline(15), 0.02)
+    (wrench / "passed").touch()
+    greeted = asyncio.Event()
+
+    async def greet(_: object) -> dict[str, object]:
+        await greeted.wait()
+        return {"results": [{}]}
+
+    controller.handlers["Machiner.SetMachineAddresses"] = greet
+    controller.drop_all()
+    controller.wait_for("Admin.Login")
+    controller.wait_for("Admin.Login")
+    controller.wait_for("Machiner.SetMachineAddresses")
+    # The new connection is not in use yet, the old one is gone.
+    (wrench / "stopped-at").unlink()
+    passed = wrench / "passed"
+    wait_for(lambda: ("steps-reported" in passed.read_text() or None, "the steps to be reported"), Deadline(15), 0.02)
+    controller.loop.call_soon_threadsafe(greeted.set)
+    controller.wait_for("Machiner.SetStatus", entities=[_status("started", "")])
 
 
 def test_the_steps_of_the_database_come_first_and_once(controller: FakeController, start: Start) -> None:
