@@ -34,9 +34,18 @@ def lab(engine: DockerClient, data: Path) -> Iterator[Lab]:
     settings = ("--config", "allow-unsigned-metadata=true", "--config", "test-mode=true")
     said = juju("bootstrap", *settings, "--agent-version", "2.6.10", f"docker/{LAB}", CONTROLLER).stderr
     try:
-        assert f'Creating Juju controller "{CONTROLLER}" on docker/{LAB}\n' in said
-        assert f'Bootstrap complete, controller "{CONTROLLER}" now is available\n' in said
-        assert said.endswith('Controller machines are in the "controller" model\nInitial model "default" added\n')
+        words = (
+            f'Creating Juju controller "{CONTROLLER}" on docker/{LAB}',
+            "Looking for packaged Juju agent version 2.6.10 for ",
+            f"Launching controller instance(s) on docker/{LAB}...",
+            "Installing Juju agent on bootstrap instance",
+            "Running machine configuration script...",
+            "Bootstrap agent now started\nContacting Juju controller at 127.0.0.1 to verify accessibility...",
+            f'Bootstrap complete, controller "{CONTROLLER}" now is available',
+            'Controller machines are in the "controller" model\nInitial model "default" added\n',
+        )
+        assert [said.index(text) for text in words] == sorted(said.index(text) for text in words)
+        assert said.endswith(words[-1])
         yield Lab(LAB, CONTROLLER, juju, engine)
     finally:
         juju("down", LAB, "-y")

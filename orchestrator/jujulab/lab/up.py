@@ -9,6 +9,7 @@ import json
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
+from typing import Literal
 
 from docker.models.containers import Container
 
@@ -27,18 +28,22 @@ from jujulab_core.version import Binary, binary_series
 from jujulab_core.waiting import Deadline
 
 Report = Callable[[str], None]
+# The controller's container is about to be made; it starts itself up; it answers.
+Moment = Literal["installing", "configuring", "answering"]
+Reached = Callable[[Moment], None]
 CLOUD = "docker"
 # How many ports are tried for the API of a controller whose lab file names none.
 _PORTS = 200
 
 
-def bring_up(spec: LabSpec, report: Report, timeout: float) -> None:
+def bring_up(spec: LabSpec, report: Report, timeout: float, reached: Reached = lambda _: None) -> None:
     """Makes the lab, or brings an existing one to what is described.
 
     Args:
         spec: What it shall look like.
         report: Told of each step, in a few words.
         timeout: Seconds for the whole.
+        reached: Told how far the controller is.
 
     Raises:
         UsageError: The lab exists and cannot become what is described.
@@ -48,15 +53,16 @@ def bring_up(spec: LabSpec, report: Report, timeout: float) -> None:
     """
     deadline = Deadline(timeout, "run the same command again to go on, or give it longer with --timeout")
     with Engine() as engine:
-        _Up(engine, spec, report, deadline).run()
+        _Up(engine, spec, report, deadline, reached).run()
 
 
 class _Up:
-    def __init__(self, engine: Engine, spec: LabSpec, report: Report, deadline: Deadline) -> None:
+    def __init__(self, engine: Engine, spec: LabSpec, report: Report, deadline: Deadline, reached: Reached) -> None:
         self._engine = engine
         self._spec = spec
         self._report = report
         self._deadline = deadline
+        self._reached = reached
         self._store = Store.default()
         # What a new controller gets; port 0 is any that is free.
         self._version, self._port = spec.agent_version, spec.api_port
@@ -78,9 +84,12 @@ class _Up:
         self._replace_lost()
         streams = self._streams()
         published = self._publish(streams)
+        self._reached("installing")
         port = self._controller(published)
         endpoint = f"127.0.0.1:{port}"
+        self._reached("configuring")
         with closing(self._connect(endpoint)) as client:
+            self._reached("answering")
             self._register(client, endpoint)
             self._orchestrator()
             restore.refuse_while_awaited(self._store, spec.name)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from jujulab.cli import output
@@ -10,7 +12,16 @@ from jujulab.cli.steps import steps
 from jujulab.lab import labfile
 from jujulab_core.errors import UsageError
 
+if TYPE_CHECKING:
+    from jujulab.lab.up import Moment
+
 CLOUD = "docker"
+# What Juju says while it makes a controller. A lab's is reached over the loopback.
+_SAID: dict[Moment, str] = {
+    "installing": "Installing Juju agent on bootstrap instance",
+    "configuring": "Running machine configuration script...",
+    "answering": "Bootstrap agent now started\nContacting Juju controller at 127.0.0.1 to verify accessibility...",
+}
 
 
 @juju_command(
@@ -66,9 +77,7 @@ def command(cloud: str, name: str | None, agent_version: str | None, config: tup
     output.info(f"Looking for packaged Juju agent version {version} for {host_binary(version).arch}")
     output.info(f"Launching controller instance(s) on {CLOUD}/{spec.name}...")
     with steps() as report:
-        bring_up(spec, report, timeout)
-    made = Store.default().controllers()[controller]
-    output.info(f"Bootstrap agent now started\nContacted Juju controller at {made.endpoints[0]}\n")
+        bring_up(spec, report, timeout, lambda moment: output.info(_SAID[moment]))
     available = "is now" if version >= Number(2, 8, 0) else "now is"
     output.info(f'Bootstrap complete, controller "{controller}" {available} available')
     output.info('Controller machines are in the "controller" model')
