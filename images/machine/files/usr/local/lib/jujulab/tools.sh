@@ -35,12 +35,15 @@ is_complete() {
     [ -f "$TOOLS/$1/jujud" ] && [ -x "$TOOLS/$1/jujud" ] && [ -s "$TOOLS/$1/downloaded-tools.txt" ]
 }
 
+# The longest that a download may take; a first boot waits for as long.
+FETCH_SECONDS=1800
+
 # fetch URL CA FILE SIZE: downloads URL to FILE, over TLS verified with CA; never writes much more than SIZE bytes.
 # A controller's certificate is verified for its one name, whatever address it is reached at.
 fetch() {
     url=$1
     set -- "$@" --silent --show-error --fail --noproxy '*' --connect-timeout 10 \
-        --speed-limit 1024 --speed-time 30 --max-time 1800 --proto '=https' --cacert "$2" --output "$3"
+        --speed-limit 1024 --speed-time 30 --max-time "$FETCH_SECONDS" --proto '=https' --cacert "$2" --output "$3"
     case $url in
     https://*/model/*/tools/*)
         rest=${url#https://}
@@ -54,11 +57,12 @@ fetch() {
         url=https://juju-apiserver:$port/${rest#*/}
         ;;
     esac
-    # In blocks of 512 bytes. An endless body ends here instead of filling the disk.
+    # In blocks of 512 bytes. An endless body ends here instead of filling the disk. The lock of an upgradectl that was
+    # killed does not outlive it in here.
     (
         ulimit -f $(($4 / 512 + 2))
         shift 4
-        exec curl "$@" "$url"
+        exec curl "$@" "$url" 9>&-
     )
 }
 
