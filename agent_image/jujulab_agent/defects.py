@@ -13,33 +13,7 @@
 from __future__ import annotations
 
 from jujulab_agent import _release
-from jujulab_core.errors import UsageError
 from jujulab_core.version import Number
-
-KINDS = (
-    "crash-on-start",
-    "crash-after",
-    "hang-on-start",
-    "fail-upgrade-step",
-    "never-ready",
-    "wrong-version",
-)
-
-
-def check(text: str) -> str:
-    """Returns a defect's text if it is one.
-
-    Raises:
-        UsageError: It is none; the message names those there are.
-    """
-    kind, equals, seconds = text.partition("=")
-    if kind not in KINDS:
-        raise UsageError(f'unknown defect "{text}"', next_step=f"use one of {', '.join(KINDS)}")
-    if (kind == "crash-after") != bool(equals):
-        raise UsageError(f'defect "{text}": only crash-after takes a value, as in crash-after=30')
-    if equals and not (seconds.isdigit() and len(seconds) < 7):
-        raise UsageError(f'defect "{text}": "{seconds}" is not a number of seconds')
-    return text
 
 
 def active(kind: str) -> bool:

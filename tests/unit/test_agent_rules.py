@@ -13,7 +13,6 @@ from jujulab_agent import _release, defects, space, wrench
 from jujulab_agent.logs import BATCH_LINES, BUFFERED_LINES, Log
 from jujulab_agent.session import FIRST_RETRY_SECONDS, LONGEST_RETRY_SECONDS, retry_delay
 from jujulab_agent.upgrader import decide
-from jujulab_core.errors import UsageError
 from jujulab_core.version import Number
 
 
@@ -95,17 +94,6 @@ def test_what_does_not_fit_is_dropped_from_the_old_end() -> None:
         log.info("juju.x", str(number))
     log.put_back(batch)
     assert log.take_batch()[0]["message"] == "0"
-
-
-@pytest.mark.parametrize("text", [*(kind for kind in defects.KINDS if kind != "crash-after"), "crash-after=30"])
-def test_defects_there_are(text: str) -> None:
-    assert defects.check(text) == text
-
-
-@pytest.mark.parametrize("text", ["", "crash", "crash-after", "crash-after=", "crash-after=x", "never-ready=1"])
-def test_defects_there_are_not(text: str) -> None:
-    with pytest.raises(UsageError):
-        defects.check(text)
 
 
 @pytest.mark.parametrize(("version", "reported"), [("2.6.10", "2.6.9"), ("2.7.0", "2.6.99"), ("2.0.0", "2.0.99")])

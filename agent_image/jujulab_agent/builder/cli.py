@@ -11,20 +11,20 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NoReturn
 
-from jujulab_agent import defects
 from jujulab_agent.builder import catalogue
 from jujulab_agent.builder.jujud import build_jujud
 from jujulab_agent.builder.publisher import Tree
 from jujulab_agent.builder.tarball import build_tarball
+from jujulab_core import publishing
 from jujulab_core.errors import JujulabError, UsageError
-from jujulab_core.simplestreams import Item, check_stream, series_number
+from jujulab_core.simplestreams import Item, check_stream
 from jujulab_core.version import Binary, Number, binary_series
 
 DEFAULT_ROOT = "/srv/streams"
 # What up to Juju 2.8 a binary is made for if nobody says.
 DEFAULT_SERIES = "bionic"
 DEFAULT_STREAM = "released"
-ARCHES = ("amd64", "arm64", "armhf", "i386", "ppc64el", "riscv64", "s390x")
+
 _MACHINE_ARCHES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "armhf", "i686": "i386", "ppc64le": "ppc64el"}
 
 
@@ -67,7 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     publish.add_argument("--arch", help="comma-separated (default: this machine's)")
     publish.add_argument("--size", type=int, metavar="BYTES", help="pad each tarball to about this many bytes")
     publish.add_argument("--step", action="append", default=[], metavar="TEXT", help="an upgrade step to run")
-    publish.add_argument("--defect", default="", metavar="KIND", help=f"one of {', '.join(defects.KINDS)}")
+    publish.add_argument("--defect", default="", metavar="KIND", help=f"one of {', '.join(publishing.DEFECTS)}")
     publish.set_defaults(run=_publish)
 
     restamp = commands.add_parser("restamp", help="write the indices anew, or as an attacker would offer them")
@@ -87,13 +87,14 @@ def _init(options: argparse.Namespace) -> dict[str, Any]:
 def _publish(options: argparse.Namespace) -> dict[str, Any]:
     wanted = _wanted(options)
     arches = _arches(options.arch)
-    defect = defects.check(options.defect) if options.defect else ""
+    if options.defect:
+        publishing.check_defect(options.defect)
     tree = Tree(Path(options.root))
     published = []
     for stream, versions in wanted.items():
         tarballs: dict[Binary, bytes] = {}
         for number, series in versions.items():
-            content = build_tarball(build_jujud(number, options.step, defect), options.size)
+            content = build_tarball(build_jujud(number, options.step, options.defect), options.size)
             for name in series:
                 tarballs |= {Binary(number, binary_series(number, name), arch): content for arch in arches}
         items = tree.publish(stream, tarballs, datetime.now(UTC))
@@ -106,12 +107,10 @@ def _wanted(options: argparse.Namespace) -> dict[str, dict[Number, tuple[str, ..
     if bool(options.versions) == bool(options.all):
         raise UsageError("give either versions or --all with a minor version such as 2.6")
     series = tuple(_split(options.series, "series")) if options.series else ()
-    for name in series:
-        series_number(name)
+    publishing.check_series(series)
     stream = check_stream(options.stream or DEFAULT_STREAM)
     numbers = sorted({Number.parse(text) for text in options.versions})
-    if any(number.is_zero for number in numbers):
-        raise UsageError("version 0.0.0 stands for none and cannot be published")
+    publishing.check_numbers(numbers)
     wanted = {stream: dict.fromkeys(numbers, series or (DEFAULT_SERIES,))} if numbers else {}
     for text in options.all:
         minor = catalogue.load().minor(text)
@@ -138,9 +137,7 @@ def _list(options: argparse.Namespace) -> dict[str, Any]:
 def _arches(text: str | None) -> list[str]:
     machine = platform.machine()
     arches = _split(text or _MACHINE_ARCHES.get(machine, machine), "arch")
-    for arch in arches:
-        if arch not in ARCHES:
-            raise UsageError(f'unknown arch "{arch}"', next_step=f"use one of {', '.join(ARCHES)}")
+    publishing.check_arches(arches)
     return arches
 
 

@@ -17,7 +17,7 @@ from docker.models.containers import Container
 from docker.models.networks import Network
 
 from jujulab.lab import names
-from jujulab_core.errors import HostError, JujulabError
+from jujulab_core.errors import HostError, JujulabError, UsageError
 
 _T = TypeVar("_T")
 _R = TypeVar("_R")
@@ -165,14 +165,15 @@ class Engine:
         """Runs a command in a container and returns what it printed.
 
         Raises:
-            JujulabError: It failed; the message ends with the last line that it wrote to stderr.
+            UsageError: It is one of ours, and refused how it was called.
+            JujulabError: It failed; the message is the last line that it wrote to stderr, or what a program of ours
+                said, with the next step.
         """
         with docker_errors(f"run {command[0]} in {container.name}"):
             code, output = container.exec_run(command, demux=True)
         out, err = (bytes(part or b"").decode(errors="replace") for part in output)
         if code != 0:
-            lines = (err or out).strip().splitlines() or [f"exit code {code}"]
-            raise JujulabError(lines[-1].removeprefix("ERROR "))
+            raise _failure(code, err or out)
         return out
 
     def remove_lab(self, lab: str) -> int:
@@ -199,6 +200,14 @@ class Engine:
             filters.append(f"{names.LABEL_ROLE}={role}")
         with docker_errors("list what belongs to labs"):
             return listing(filters={"label": filters}, **kwargs)
+
+
+def _failure(code: int | None, said: str) -> JujulabError:
+    """What a program that failed has said, as an error of ours; see `JujulabError.told`."""
+    text, _, step = said.strip().partition("\nNext: ")
+    line = (text.splitlines() or [f"exit code {code}"])[-1]
+    is_usage = line.startswith("ERROR ") and code == UsageError.exit_code
+    return (UsageError if is_usage else JujulabError)(line.removeprefix("ERROR "), next_step=step or None)
 
 
 def address(container: Container, network: str) -> str:

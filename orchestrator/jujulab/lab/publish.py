@@ -13,15 +13,6 @@ from jujulab.lab.engine import Engine
 from jujulab_core.errors import JujulabError
 from jujulab_core.version import Number
 
-DEFECTS = (
-    "crash-on-start",
-    "crash-after=SECONDS",
-    "hang-on-start",
-    "fail-upgrade-step",
-    "never-ready",
-    "wrong-version",
-)
-
 
 def publish(
     engine: Engine,
@@ -46,7 +37,7 @@ def publish(
         series: Series of the binaries' names; by default what the versions' era is usual with.
         arches: Architectures of the names; by default that of this host.
         size: Bytes to pad each tarball to; 0 for none.
-        defect: A fault to build in, one of `DEFECTS`; empty for none.
+        defect: A fault to build in, one of `jujulab_core.publishing.DEFECTS`; empty for none.
 
     Returns:
         For each binary ``{"binary", "stream", "path", "size", "sha256"}``.

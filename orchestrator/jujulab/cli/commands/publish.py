@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import click
 
-from jujulab.cli import output
+from jujulab.cli import output, table
 from jujulab.cli.framework import juju_command
-from jujulab.cli.options import controller_option
+from jujulab.cli.options import controller_option, format_option
 from jujulab.cli.steps import steps
-from jujulab_core.errors import UsageError
+from jujulab_core import publishing
+from jujulab_core.errors import JujulabError, UsageError
 from jujulab_core.version import Number
 
 _UNITS = {"": 1, "B": 1, "kB": 10**3, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
@@ -41,6 +45,7 @@ _UNITS = {"": 1, "B": 1, "kB": 10**3, "KB": 10**3, "MB": 10**6, "GB": 10**9, "Ki
 )
 @click.option("--size", default="0", metavar="SIZE", help="Pad each tarball to a size, such as 30MB.")
 @click.option("--defect", default="", metavar="KIND", help="Build a fault in; the kinds are below.")
+@format_option()
 def command(
     versions: tuple[str, ...],
     controller: str | None,
@@ -50,12 +55,15 @@ def command(
     arch: str,
     size: str,
     defect: str,
+    output_format: str,
 ) -> None:
     """Build agent binaries and put them, signed, on the lab's internet.
 
     The version is in the code that runs: an agent of 2.6.10 says so because it runs from that tarball. The same
     input gives the same bytes. Defects are `crash-on-start`, `crash-after=SECONDS`, `hang-on-start`,
     `fail-upgrade-step`, `never-ready` and `wrong-version`.
+
+    What the controller has fetched of a version it goes on serving, whatever is published of that version later.
     """
     from jujulab.lab import publish
     from jujulab.lab.engine import Engine
@@ -65,6 +73,11 @@ def command(
     numbers = [Number.parse(version) for version in versions]
     if bool(numbers) == bool(minors):
         raise UsageError("no version specified" if not numbers else "give either versions or --all, not both")
+    publishing.check_numbers(numbers)
+    publishing.check_series(_split(series))
+    publishing.check_arches(_split(arch))
+    if defect:
+        publishing.check_defect(defect)
     named = ", ".join([*map(str, numbers), *(f"all of {minor}" for minor in minors)])
     bytes_wanted = parse_size(size)
     name = controller_name(controller)
@@ -82,8 +95,26 @@ def command(
             size=bytes_wanted,
             defect=defect,
         )
-    for entry in published:
-        output.data(f"{entry['binary']} {entry['stream']} {entry['size']} {entry['sha256']}")
+    rows = [(entry["stream"], entry["binary"], str(entry["size"]), entry["sha256"]) for entry in published]
+    header = ("Stream", "Binary", "Size", "SHA-256")
+    output.emit({"published": published}, output_format, lambda: table.render(header, rows, right=("Size",)))
+    for binary in _cached_otherwise(name, published):
+        output.info(
+            f"WARNING the controller has fetched another {binary} before and goes on serving that one\n"
+            "Next: publish the change as another version"
+        )
+
+
+def _cached_otherwise(controller: str, published: Iterable[Mapping[str, Any]]) -> list[str]:
+    """The binaries that the controller's cache holds with other bytes; none where the controller cannot be asked."""
+    from jujulab.session import connect_controller
+
+    cached: dict[str, set[str]] = {}
+    # What was published is published, whether the controller is there or not.
+    with contextlib.suppress(JujulabError), connect_controller(controller) as session:
+        for entry in session.client.call("LabProvisioner", "Binaries")["binaries"]:
+            cached.setdefault(entry["version"], set()).add(entry["sha256"])
+    return [entry["binary"] for entry in published if cached.get(entry["binary"], set()) - {entry["sha256"]}]
 
 
 def parse_size(text: str) -> int:
