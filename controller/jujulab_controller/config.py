@@ -15,8 +15,10 @@ from jujulab_core.simplestreams import check_stream
 DEFAULTS: dict[str, Any] = {
     "agent-metadata-url": "",
     "agent-stream": "released",
+    "apt-ftp-proxy": "",
     "apt-http-proxy": "",
     "apt-https-proxy": "",
+    "apt-no-proxy": "",
     "authorized-keys": "",
     "automatically-retry-hooks": True,
     "default-series": "",
@@ -26,6 +28,7 @@ DEFAULTS: dict[str, Any] = {
     "https-proxy": "",
     "image-metadata-url": "",
     "image-stream": "released",
+    "juju-ftp-proxy": "",
     "juju-http-proxy": "",
     "juju-https-proxy": "",
     "juju-no-proxy": "127.0.0.1,localhost,::1",
@@ -35,6 +38,8 @@ DEFAULTS: dict[str, Any] = {
     "no-proxy": "127.0.0.1,localhost,::1",
     "provisioner-harvest-mode": "destroyed",
     "proxy-ssh": False,
+    "snap-http-proxy": "",
+    "snap-https-proxy": "",
     "ssl-hostname-verification": True,
     "test-mode": False,
     "update-status-hook-interval": "5m",
@@ -42,6 +47,9 @@ DEFAULTS: dict[str, Any] = {
 # Set when the model is made and never again.
 FIXED = ("name", "type", "uuid")
 NOT_SETTABLE = "agent-version cannot be changed"
+# The lists of exceptions are in neither set: they have defaults.
+_LEGACY_PROXIES = ("http-proxy", "https-proxy", "ftp-proxy")
+_JUJU_PROXIES = ("juju-http-proxy", "juju-https-proxy", "juju-ftp-proxy")
 
 
 def effective(model: Row[Any], controller: Row[Any]) -> dict[str, dict[str, Any]]:
@@ -80,6 +88,16 @@ def check(changes: dict[str, Any]) -> dict[str, Any]:
     if checked.get("agent-stream"):
         check_stream(str(checked["agent-stream"]))
     return checked
+
+
+def check_together(settings: dict[str, Any]) -> None:
+    """Checks all that a model holds, as it would be.
+
+    Raises:
+        RpcError: Two settings exclude each other; Juju's words.
+    """
+    if any(settings.get(key) for key in _LEGACY_PROXIES) and any(settings.get(key) for key in _JUJU_PROXIES):
+        raise RpcError("cannot specify both legacy proxy values and juju proxy values")
 
 
 def _typed(key: str, value: Any) -> Any:

@@ -244,6 +244,27 @@ def test_settings(client: Client) -> None:
     assert refusal(lambda: client.call("ModelConfig", "ModelSet", {"config": {"agent-stream": "../x"}}))
 
 
+def test_the_two_sets_of_proxies_exclude_each_other(controller: Controller, client: Client) -> None:
+    def set_(**config: str) -> None:
+        client.call(
+            "ModelConfig", "ModelSet", {"config": {key.replace("_", "-"): text for key, text in config.items()}}
+        )
+
+    both = ("cannot specify both legacy proxy values and juju proxy values", "")
+    assert refusal(lambda: set_(http_proxy="http://p", juju_https_proxy="http://p")) == both
+    set_(http_proxy="http://p", no_proxy="10.0.0.1", apt_http_proxy="http://p", snap_https_proxy="http://p")
+    assert refusal(lambda: set_(juju_http_proxy="http://p")) == both
+    set_(http_proxy="", juju_http_proxy="http://p")
+    assert refusal(lambda: set_(ftp_proxy="ftp://p")) == both
+    keys = ["http-proxy", "no-proxy", "juju-http-proxy", "apt-http-proxy", "snap-https-proxy"]
+    client.call("ModelConfig", "ModelUnset", {"keys": keys})
+    shown = client.call("ModelConfig", "ModelGet")["config"]
+    for key in ("apt-ftp-proxy", "apt-no-proxy", "snap-http-proxy", "snap-https-proxy"):
+        assert shown[key] == {"value": "", "source": "default"}
+    with controller.admin() as admin:
+        assert refusal(lambda: add_model(admin, "both", **{"https-proxy": "x", "juju-https-proxy": "x"})) == both
+
+
 def test_a_big_answer_comes_in_fragments(controller: Controller) -> None:
     with controller.admin() as admin:
         model = add_model(admin, "big")

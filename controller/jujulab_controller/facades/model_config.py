@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from jujulab_controller.auth import Access
-from jujulab_controller.config import FIXED, check, effective
+from jujulab_controller.config import FIXED, check, check_together, effective
 from jujulab_controller.errors import permission_denied
 from jujulab_controller.rpc.call import Call
 from jujulab_controller.rpc.registry import Where, facade
@@ -35,6 +35,7 @@ async def model_set(call: Call) -> dict[str, Any]:
 
     def write(tx: Tx) -> None:
         models.check_blocks(tx.db, call.model, "change")
+        check_together(models.config(models.get(tx.db, call.model)) | changes)
         models.change_config(tx, call.model, changes, [])
 
     await call.services.store.write(write)

@@ -123,6 +123,7 @@ async def create_model(call: Call) -> dict[str, Any]:
             raise RpcError(f'user "{owner}" not found', "user not found")
         mine = models.the_controller(tx.db)
         begins_with = {"authorized-keys": mine.authorized_keys} | controller_config.model_defaults(mine)
+        config.check_together(begins_with | settings)
         models.create(tx, uuid, name, owner, str(version), begins_with | settings)
 
     await services.store.write(write)
