@@ -208,3 +208,13 @@ def test_what_is_copied_to_a_blocked_model_is_refused(lab: Lab, streams: Streams
     assert done.code == 1
     assert "\nERROR frozen (operation is blocked)\nAll operations that change model have been disabled" in done.err
     assert "\n    juju enable-command all\n" in done.err
+
+
+def test_a_relation_of_two_principals_has_two_ends(lab: Lab) -> None:
+    lab.ok("add-model default")
+    lab.ok("deploy ubuntu wordpress")
+    lab.ok("deploy ubuntu mysql")
+    lab.ok("add-relation wordpress mysql")
+    (row,) = lab.ok("status --relations").split("Relation provider")[1].splitlines()[1:2]
+    assert row.split() == ["wordpress:juju-info", "mysql:juju-info", "juju-info", "regular"]
+    assert lab.run("add-relation mysql wordpress").err.startswith("ERROR cannot add relation")

@@ -172,10 +172,13 @@ def relate(tx: Tx, model_uuid: str, first: str, second: str) -> Row[Any]:
         {
             "application": app.name,
             "name": _SUBORDINATE_INTERFACE,
-            "role": "requirer" if app.subordinate else "provider",
+            "role": role,
             "subordinate": bool(app.subordinate),
         }
-        for app in sorted(pair, key=lambda app: (-app.subordinate, app.name))
+        # As in Juju the end that requires comes first; of two principals, or two subordinates, some end must.
+        for role, app in zip(
+            ("requirer", "provider"), sorted(pair, key=lambda app: (-app.subordinate, app.name)), strict=True
+        )
     ]
     key = " ".join(f"{end['application']}:{end['name']}" for end in endpoints)
     if any(row.key == key for row in relations_of_model(tx.db, model_uuid)):
