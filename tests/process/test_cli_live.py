@@ -82,6 +82,11 @@ def test_configuration_and_blocks(lab: Lab) -> None:
     assert lab.ok("model-config agent-stream") == "proposed\n"
     lab.ok("model-config --reset agent-stream")
     assert lab.ok("model-config agent-stream") == "released\n"
+    assert lab.run("model-config rollout-batch=25%") == (0, "", "")
+    assert "possible misspelling" in lab.run("model-config rollout-bach=25%").err
+    lab.ok("set-model-constraints arch=amd64 mem=4G")
+    assert lab.ok("model-constraints") == "arch=amd64 mem=4096M\n"
+    assert lab.run("set-model-constraints foo=1") == (2, "", 'ERROR unknown constraint "foo"\n')
     assert lab.run("model-config nope") == (1, "", 'ERROR key "nope" not found in "default" model.\n')
 
     assert lab.run("disabled-commands").err == "No commands are currently disabled.\n"

@@ -9,7 +9,7 @@ from typing import Any
 import click
 import pytest
 
-from jujulab.cli import blocks, durations, keyvalues, placement, remote, upgradecontrol
+from jujulab.cli import blocks, constraints, durations, keyvalues, placement, remote, upgradecontrol
 from jujulab.cli.commands import debug_log
 from jujulab.cli.table import columns, render
 from jujulab.cli.upgradeoptions import rollout
@@ -45,6 +45,40 @@ def test_bad_key_values(tmp_path: Path, content: str | None) -> None:
         file.write_text(content)
     with pytest.raises(UsageError, match=r"config\.yaml"):
         keyvalues.parse([str(file)])
+
+
+@pytest.mark.parametrize(
+    ("text", "expected", "line"),
+    [
+        ("", {}, ""),
+        ("cores=2 arch=amd64", {"cores": 2, "arch": "amd64"}, "arch=amd64 cores=2"),
+        ("mem=4G root-disk=1.5T", {"mem": 4096, "root-disk": 1572864}, "mem=4096M root-disk=1572864M"),
+        ("mem=512 cpu-cores=1", {"mem": 512, "cores": 1}, "cores=1 mem=512M"),
+        ("tags=a,b zones=", {"tags": ["a", "b"], "zones": []}, "tags=a,b zones="),
+        ("allocate-public-ip=true", {"allocate-public-ip": True}, "allocate-public-ip=true"),
+    ],
+)
+def test_constraints(text: str, expected: dict[str, Any], line: str) -> None:
+    assert constraints.parse([text]) == expected
+    assert constraints.shown(expected) == line
+
+
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [
+        ("foo=1", 'unknown constraint "foo"'),
+        ("mem", 'malformed constraint "mem"'),
+        ("cores=two", 'bad "cores" constraint: must be a non-negative integer'),
+        ("cores=1 cpu-cores=1", 'bad "cpu-cores" constraint: already set'),
+        ("mem=-1", 'bad "mem" constraint: must be a non-negative float with optional M/G/T/P suffix'),
+        ("mem=G", 'bad "mem" constraint: must be a non-negative float with optional M/G/T/P suffix'),
+        ("arch=vax", 'bad "arch" constraint: "vax" not recognized'),
+    ],
+)
+def test_bad_constraints(text: str, error: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        constraints.parse([text])
+    assert str(refused.value) == error
 
 
 def test_placement() -> None:

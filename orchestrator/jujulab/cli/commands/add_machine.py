@@ -25,12 +25,12 @@ def command(model: str | None, count: int, series: str | None, constraints: str 
 
     An agent is of the model's version. The command returns when the containers run; an agent logs in soon after.
     """
-    from jujulab.cli.keyvalues import parse
+    from jujulab.cli.constraints import parse
     from jujulab.cli.provisioning import provision
     from jujulab.session import connect_model
     from jujulab_core.rpc.results import check_all
 
-    wanted = {"series": series or "", "jobs": ["JobHostUnits"], "constraints": parse((constraints or "").split())}
+    wanted = {"series": series or "", "jobs": ["JobHostUnits"], "constraints": parse([constraints or ""])}
     with connect_model(model) as session:
         client = session.model_client()
         offered = client.login.facades if client.login else {}

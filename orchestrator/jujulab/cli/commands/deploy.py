@@ -49,6 +49,7 @@ def command(
     The lab has no charm store. Each unit has a real unit agent and a small workload of its own: a service under
     systemd that answers on a port, so that an upgrade can be shown not to disturb it.
     """
+    from jujulab.cli.constraints import parse as parse_constraints
     from jujulab.cli.fetch import full_status
     from jujulab.cli.keyvalues import parse
     from jujulab.cli.placement import parse as parse_placement
@@ -70,7 +71,7 @@ def command(
         "channel": channel or "",
         "num-units": num_units,
         "config": parse(config),
-        "constraints": parse((constraints or "").split()),
+        "constraints": parse_constraints([constraints or ""]),
         "placement": parse_placement(to),
     }
     with connect_model(model) as session:

@@ -80,9 +80,13 @@ def _checked_changes(changes: list[str], resets: list[str]) -> dict[str, Any]:
 
 
 def _warn_of_unknown(keys: list[str], client: Client) -> None:
+    from jujulab_core.rollout import CONFIG_PREFIX, DEFAULTS
+
+    # Those of rollouts are ours, and have no defaults.
+    ours = {f"{CONFIG_PREFIX}{option}" for option in DEFAULTS}
     known = client.call("ModelConfig", "ModelGet")["config"]
     for key in keys:
-        if key not in known:
+        if key not in known and key not in ours:
             output.info(f'WARNING key "{key}" is not defined in the current model configuration: possible misspelling')
 
 

@@ -16,9 +16,10 @@ from jujulab.cli.options import format_option, model_option
 @format_option()
 def command(model: str | None, output_format: str) -> None:
     """Show the constraints that new machines of a model get."""
+    from jujulab.cli.constraints import shown
     from jujulab.session import connect_model
 
     with connect_model(model) as session:
         found = session.model_client().call("ModelConfig", "GetModelConstraints").get("constraints") or {}
     known = dict(sorted(found.items()))
-    output.emit(known, output_format, lambda: " ".join(f"{key}={value}" for key, value in known.items()))
+    output.emit(known, output_format, lambda: shown(known))

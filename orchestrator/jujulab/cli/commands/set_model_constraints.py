@@ -19,9 +19,9 @@ from jujulab.cli.options import model_option
 @model_option
 def command(constraints: tuple[str, ...], model: str | None) -> None:
     """Replace the constraints that new machines of a model get. A lab's machines have the architecture of this host."""
-    from jujulab.cli.keyvalues import parse
+    from jujulab.cli.constraints import parse
     from jujulab.session import connect_model
 
-    values = parse([word for text in constraints for word in text.split()])
+    values = parse(constraints)
     with connect_model(model) as session:
         session.model_client().call("ModelConfig", "SetModelConstraints", {"constraints": values})
