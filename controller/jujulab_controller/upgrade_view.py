@@ -119,6 +119,17 @@ async def _describe_soon(services: Services, model: str, version: Binary) -> Jso
         async with asyncio.timeout(LOOK_SECONDS):
             return await describe(services, model, version)
     except (NoMetadataError, TimeoutError):
+        machine["before"] = await _way_back(services, upgrade, machine)
+
+
+async def _way_back(services: Services, upgrade: Json, machine: Json) -> Json | None:
+    """The binary that a machine goes back to, for one that does: it may have lost it."""
+    first = machine["agents"][0]
+    if first["phase"] != "rolling-back":
+        return None
+    old = Number.parse(first["version-before"] or first["version"] or upgrade["from"])
+    version = Binary(old, binary_series(old, machine["series"]), machine["arch"])
+    return await _describe_soon(services, upgrade["model-uuid"], version)
         return _description(services, model, version, "", 0)
 
 

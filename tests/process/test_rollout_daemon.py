@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -155,6 +156,21 @@ def test_a_way_back_that_leads_nowhere_ends_stranded_with_the_command_to_run(con
             found = made.until("failed", "stranded")
         reason = found["machines"][0]["agents"][0]["reason"]
         assert "jujulab ssh -m default 0 sudo upgradectl swap by-hand 2.6.4-bionic-amd64 machine-0" in reason
+
+
+def test_a_way_back_that_is_gone_ends_stranded_with_the_command_that_fetches_it(controller: Controller) -> None:
+    def does(machine: Machine, act: Act) -> Result:
+        made.agent.client.close()
+        return Result(act, act is Act.SWAP, "not complete", unstaged=act is Act.ROLL_BACK)
+
+    with fleet(controller, canary=1) as made:
+        with orchestrator(controller, Noted(does)):
+            found = made.until("failed", "stranded")
+        reason = found["machines"][0]["agents"][0]["reason"]
+        stage, swap = re.search("by hand: (.*) && (.*)", reason).groups()  # type: ignore[union-attr]
+        said = r"jujulab ssh -m default 0 sudo upgradectl stage by-hand (\S+) https://\S+/\1 [0-9a-f]{64} [1-9]\d*"
+        assert re.fullmatch(said, stage), stage
+        assert swap == "jujulab ssh -m default 0 sudo upgradectl swap by-hand 2.6.4-bionic-amd64 machine-0"
 
 
 def test_a_check_that_cannot_tell_asks_a_human(controller: Controller) -> None:

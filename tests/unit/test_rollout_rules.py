@@ -298,6 +298,25 @@ def test_an_abort_lets_those_end_that_are_under_way() -> None:
 CHECKED = Options(checks=(Check("web", "tcp", "80"),), careful=True)
 
 
+@pytest.mark.parametrize(
+    ("before", "advice"),
+    [
+        (
+            Binary("2.6.4-bionic-amd64", "https://10.0.0.9:17070/model/1/tools/2.6.4-bionic-amd64", "5a", 7),
+            "jujulab ssh -m default 0 sudo upgradectl stage by-hand 2.6.4-bionic-amd64 "
+            "https://10.0.0.9:17070/model/1/tools/2.6.4-bionic-amd64 5a 7 && ",
+        ),
+        (Binary("2.6.4-bionic-amd64", "https://10.0.0.9:17070/x", "", 0), "nobody offers 2.6.4-bionic-amd64 any more"),
+    ],
+)
+def test_a_way_back_that_is_gone_is_staged_by_hand_first(before: Binary, advice: str) -> None:
+    state = upgrade(machine(0, Phase.ROLLING_BACK, reason="it is bad", deadline=100.0, before=before))
+
+
+    assert change.reason.startswith(f"it is bad; going back failed: it is gone; by hand: {advice}")
+    assert change.reason.endswith(
+        "jujulab ssh -m default 0 sudo upgradectl swap by-hand 2.6.4-bionic-amd64 machine-0 unit-ubuntu-0"
+    )
 def verifying(**fields: Any) -> Machine:
     return machine(0, Phase.VERIFYING, version="2.6.10", since=5.0, **{"deadline": 200.0, **fields})
 

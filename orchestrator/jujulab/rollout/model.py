@@ -71,6 +71,7 @@ class Machine:
         since: When its phase began, in seconds of the epoch.
         deadline: When its phase must have ended, or None.
         agents: Its agents.
+        before: Where the binary to go back to can be fetched; None where it is not on its way back.
     """
 
     id: str
@@ -86,6 +87,7 @@ class Machine:
     since: float
     deadline: float | None
     agents: tuple[Agent, ...]
+    before: Binary | None = None
 
     @property
     def phase(self) -> Phase:
@@ -176,7 +178,8 @@ def _machine(entry: Mapping[str, Any], wire: Mapping[str, Any], started: float) 
         host_key=entry["host-key"],
         old=str(old),
         old_binary=str(version.Binary(old, version.binary_series(old, entry["series"]), entry["arch"])),
-        binary=Binary(first["binary"], first["url"], first["sha256"], first["size"]),
+        binary=_binary(first),
+        before=_binary(entry["before"]) if entry["before"] else None,
         stage_state=first["stage-state"],
         stage_reason=first["stage-reason"],
         staged=first["staged"],
@@ -203,3 +206,7 @@ def _machine(entry: Mapping[str, Any], wire: Mapping[str, Any], started: float) 
 
 def _seconds(text: str | None) -> float | None:
     return datetime.fromisoformat(text).timestamp() if text else None
+def _binary(wire: Mapping[str, Any]) -> Binary:
+    return Binary(wire["binary"], wire["url"], wire["sha256"], wire["size"])
+
+

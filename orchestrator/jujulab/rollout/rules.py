@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 
 from jujulab.rollout import ending, gate, phases
 from jujulab.rollout.acts import Act, Busy, Change, Decision, Limits, Result
+from jujulab.rollout.advice import by_hand
 from jujulab.rollout.checks import Opinion, Verdict
 from jujulab.rollout.model import Agent, Machine, Upgrade
 from jujulab.rollout.phases import CANNOT_TELL, UNREACHABLE, WAITING, Phase
@@ -170,7 +171,7 @@ class _Case:
         if result.act is Act.ROLL_BACK:
             if result.ok:
                 return self._to(Phase.RETURNING, _cause(machine), self.now + self.limits.restart)
-            return self._missed(reason) if result.unstaged else self._anew(reason)
+            return self._missed(reason, unstaged=True) if result.unstaged else self._anew(reason)
         if result.ok:
             return self._to(Phase.RESTARTING, deadline=self.now + self.limits.restart)
         if result.unstaged:
@@ -316,11 +317,12 @@ class _Case:
         at = max(not_before, again)
         return _Next(change, act, deadline) if self.now >= at else _Next(change, wake=min(at, deadline))
 
-    def _missed(self, reason: str) -> Change:
+    def _missed(self, reason: str, *, unstaged: bool = False) -> Change:
         """The machine did not become what it should: back to the old version, where that is asked for."""
         machine = self.machine
         if machine.phase in phases.GOING_BACK:
-            return self._to(Phase.STRANDED, f"{_cause(machine)}{_GOING_BACK}{reason}; {by_hand(self.upgrade, machine)}")
+            advice = by_hand(self.upgrade, machine, unstaged=unstaged)
+            return self._to(Phase.STRANDED, f"{_cause(machine)}{_GOING_BACK}{reason}; by hand: {advice}")
         if self.upgrade.options.rollback:
             return self._back(reason)
         return self._to(Phase.FAILED, reason)
@@ -378,14 +380,6 @@ class _Case:
         """How long a machine may be verified; 0 when nothing is asked for."""
         checks = self.limits.ask if gate.checks_of(self.machine, self.upgrade.options) else 0.0
         return self.upgrade.options.health_time + checks
-
-
-def by_hand(upgrade: Upgrade, machine: Machine) -> str:
-    """What a person does with a machine that could not be put back."""
-    return (
-        f"by hand: jujulab ssh -m {upgrade.model} {machine.id} sudo upgradectl swap by-hand {machine.old_binary} "
-        f"{' '.join(machine.tags)}"
-    )
 
 
 def _cause(machine: Machine) -> str:
