@@ -99,6 +99,9 @@ class _Session(paramiko.ServerInterface):
     def __init__(self, server: SshServer) -> None:
         self._server = server
 
+    def get_allowed_auths(self, username: str) -> str:
+        return "publickey"
+
     def check_auth_publickey(self, username: str, key: paramiko.PKey) -> int:
         known = username == "ubuntu" and key == self._server.allowed
         return paramiko.AUTH_SUCCESSFUL if known else paramiko.AUTH_FAILED

@@ -28,20 +28,21 @@ class Target(NamedTuple):
     instance: str
 
 
-def options(lab: Path, instance: str) -> list[str]:
+def options(lab: Path, instance: str, *, host_key_checks: bool = True) -> list[str]:
     """The options of ``ssh`` and ``scp`` for one machine of a lab.
 
     Args:
         lab: The directory with the lab's secrets.
         instance: The machine's instance id. Addresses change when a lab starts again; these do not.
+        host_key_checks: Whether the machine must have the host key that the lab made for it.
     """
     settings = {
         "IdentityFile": str(lab / "ssh" / "id_ed25519"),
         "IdentitiesOnly": "yes",
         "IdentityAgent": "none",
-        "UserKnownHostsFile": str(lab / "ssh" / "known_hosts"),
+        "UserKnownHostsFile": str(lab / "ssh" / "known_hosts") if host_key_checks else "/dev/null",
         "GlobalKnownHostsFile": "/dev/null",
-        "StrictHostKeyChecking": "yes",
+        "StrictHostKeyChecking": "yes" if host_key_checks else "no",
         "HostKeyAlias": instance,
         "CheckHostIP": "no",
         "PasswordAuthentication": "no",
@@ -50,11 +51,14 @@ def options(lab: Path, instance: str) -> list[str]:
     return ["-F", "none", *(part for key, value in settings.items() for part in ("-o", f"{key}={value}"))]
 
 
-def ssh_line(lab: Path, target: Target, command: Sequence[str], *, pty: bool | None = None) -> list[str]:
+def ssh_line(
+    lab: Path, target: Target, command: Sequence[str], *, pty: bool | None = None, host_key_checks: bool = True
+) -> list[str]:
     """The whole command line of ``ssh``; a ``--`` in front of the command is no part of it."""
     words = [*command[1:]] if command and command[0] == "--" else [*command]
     terminal = [] if pty is None else ["-t"] if pty else ["-T"]
-    line = ["ssh", *options(lab, target.instance), *terminal, "-l", target.user, target.address]
+    settings = options(lab, target.instance, host_key_checks=host_key_checks)
+    line = ["ssh", *settings, *terminal, "-l", target.user, target.address]
     return [*line, "--", *words] if words else line
 
 

@@ -20,7 +20,10 @@ from jujulab.cli.options import model_option
 @click.argument("arguments", nargs=-1, metavar="[-- OPTIONS] [USER@]MACHINE|UNIT:PATH... PATH")
 @model_option
 @click.option("--proxy", is_flag=True, help="As in Juju; a lab's machines are reached directly.")
-def command(arguments: tuple[str, ...], model: str | None, proxy: bool) -> None:
+@click.option(
+    "--no-host-key-checks", is_flag=True, help="Take any host key: the one that the lab pinned is not asked for."
+)
+def command(arguments: tuple[str, ...], model: str | None, proxy: bool, no_host_key_checks: bool) -> None:
     """Copy files to and from machines.
 
     Options for scp itself stand behind `--`. One command copies to or from one machine.
@@ -45,7 +48,7 @@ def command(arguments: tuple[str, ...], model: str | None, proxy: bool) -> None:
     paths = [
         f"{where.user}@{where.address}:{text.partition(':')[2]}" if _is_remote(text) else text for text in arguments
     ]
-    line = ["scp", *remote.options(lab, where.instance), *paths]
+    line = ["scp", *remote.options(lab, where.instance, host_key_checks=not no_host_key_checks), *paths]
     os.execvp(line[0], line)  # noqa: S606 - takes our place, so that signals and the exit code are its own
 
 

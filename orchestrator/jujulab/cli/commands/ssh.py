@@ -24,12 +24,23 @@ from jujulab.cli.options import model_option
 @model_option
 @click.option("--pty/--no-pty", default=None, help="Force a terminal, or none.")
 @click.option("--proxy", is_flag=True, help="As in Juju; a lab's machines are reached directly.")
-def command(target: str, remote_command: tuple[str, ...], model: str | None, pty: bool | None, proxy: bool) -> None:
+@click.option(
+    "--no-host-key-checks", is_flag=True, help="Take any host key: the one that the lab pinned is not asked for."
+)
+def command(
+    target: str,
+    remote_command: tuple[str, ...],
+    model: str | None,
+    pty: bool | None,
+    proxy: bool,
+    no_host_key_checks: bool,
+) -> None:
     """Log in to a machine, or run a command on it.
 
     The user is `ubuntu`, who may use sudo. The key is the lab's own, and the machine's host key must be the one that
-    the lab made for it; your own keys, agent, configuration and known hosts are neither used nor changed. The exit
-    code is that of the remote command. Options of this command stand before the target.
+    the lab made for it, unless --no-host-key-checks is given; your own keys, agent, configuration and known hosts are
+    neither used nor changed. The exit code is that of the remote command. Options of this command stand before the
+    target.
     """
     from jujulab.cli import remote
     from jujulab.cli.fetch import full_status
@@ -38,5 +49,5 @@ def command(target: str, remote_command: tuple[str, ...], model: str | None, pty
     with connect_model(model) as session:
         where = remote.find(target, full_status(session))
         lab = session.store.lab_dir(session.controller.region)
-    line = remote.ssh_line(lab, where, remote_command, pty=pty)
+    line = remote.ssh_line(lab, where, remote_command, pty=pty, host_key_checks=not no_host_key_checks)
     os.execvp(line[0], line)  # noqa: S606 - takes our place, so that signals and the exit code are its own
