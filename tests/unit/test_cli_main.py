@@ -89,6 +89,13 @@ def test_help_imports_no_command_and_nothing_heavy() -> None:
         ("upgrade-juju foo bar", 2, 'ERROR unrecognized args: ["foo" "bar"]'),
         ("upgrade-model --agent-version", 2, "ERROR option needs an argument: --agent-version"),
         ("status --format xml", 2, "ERROR invalid value for option --format"),
+        ("heal x", 2, 'ERROR invalid value for ID: "x" is not a whole number\n'),
+        ("add-machine -n x", 2, 'ERROR invalid value for option -n: "x" is not a whole number\n'),
+        ("up --timeout x", 2, 'ERROR invalid value for option --timeout: "x" is not a number\n'),
+        ("up --machines -1", 2, "ERROR invalid value for option --machines: -1 is not from 0 to 1000\n"),
+        ("retry-upgrade --id 0", 2, "ERROR invalid value for option --id: 0 is below 1\n"),
+        ("what-if", 2, "ERROR missing --client\n"),
+        ("help upgrade-modle", 2, "Next: did you mean `jujulab upgrade-model`?"),
         ("status", 1, "ERROR No controllers registered.\nNext: make a lab with `jujulab up`"),
         ("controllers", 1, "ERROR No controllers registered."),
         ("destroy-model", 2, "ERROR missing [CONTROLLER:]MODEL"),
@@ -196,9 +203,26 @@ def test_controllers(with_controller: Store, capsys: pytest.CaptureFixture[str])
     )
 
 
+@pytest.mark.parametrize(
+    ("line", "same"), [("help", "--help"), ("help status", "status --help"), ("help show-status", "show-status --help")]
+)
+def test_help_is_a_command_too(line: str, same: str, capsys: pytest.CaptureFixture[str]) -> None:
+    shown = []
+    for words in (line, same):
+        assert main.run(words.split()) == 0
+        shown.append(capsys.readouterr().out)
+    assert shown[0] == shown[1]
+
+
+def test_the_commands_of_juju_are_in_order() -> None:
+    names = [name for name, entry in catalogue.COMMANDS.items() if entry.section == catalogue.JUJU]
+    assert names == sorted(names)
+
+
 def test_version(with_controller: Store, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    assert main.run(["version"]) == 0
-    assert capsys.readouterr().out.startswith("2.6.4-bionic-")
+    for line in ("version", "--version"):
+        assert main.run([line]) == 0
+        assert capsys.readouterr().out.startswith("2.6.4-bionic-")
     monkeypatch.setenv("JUJULAB_CLIENT_VERSION", "2.9.37")
     assert main.run(["version", "--format", "json", "--all"]) == 0
     assert capsys.readouterr().out.startswith('{"version":"2.9.37-ubuntu-')

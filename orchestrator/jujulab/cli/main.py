@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import importlib
 import os
+import re
 import sys
 from collections.abc import Sequence
 
@@ -60,7 +61,16 @@ class Program(click.Group):
     """The group of all commands; imports a command's module when it is called for."""
 
     def __init__(self) -> None:
-        super().__init__(PROGRAM, params=talk_options(), context_settings=CONTEXT, no_args_is_help=False)
+        version = click.Option(
+            ["--version"],
+            is_flag=True,
+            expose_value=False,
+            is_eager=True,
+            callback=_show_version,
+            help="Show the version of this client.",
+        )
+        params = [*talk_options(), version]
+        super().__init__(PROGRAM, params=params, context_settings=CONTEXT, no_args_is_help=False)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The names of the commands, without their aliases."""
@@ -120,16 +130,40 @@ class Program(click.Group):
         click.Command.format_options(self, ctx, formatter)
 
 
+def _show_version(context: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted and not context.resilient_parsing:
+        from jujulab.client_version import client_version, host_binary
+        from jujulab.store import Store
+
+        click.echo(host_binary(client_version(Store.default())))
+        context.exit()
+
+
+def _about_value(error: click.BadParameter) -> str:
+    """What is wrong with a value; click's words about numbers are not for people."""
+    if match := re.fullmatch(r"'(.*)' is not a valid (integer|float)(?: range)?\.", error.message, re.DOTALL):
+        return f'"{match[1]}" is not a {"whole number" if match[2] == "integer" else "number"}'
+    kind = error.param.type if error.param is not None else None
+    if isinstance(kind, click.IntRange | click.FloatRange) and " is not in the range " in error.message:
+        value = error.message.partition(" ")[0]
+        return (
+            f"{value} is not from {kind.min} to {kind.max}" if kind.max is not None else f"{value} is below {kind.min}"
+        )
+    return error.message
+
+
 def explain(error: click.ClickException) -> UsageError:
     """Says in Juju's words what click found wrong with the command line."""
     if isinstance(error, click.NoSuchOption):
         return UsageError(f"option provided but not defined: {error.option_name}")
     if isinstance(error, click.BadOptionUsage) and "requires" in error.message:
         return UsageError(f"option needs an argument: {error.option_name}")
+    is_option = isinstance(error, click.BadParameter) and isinstance(error.param, click.Option)
     if isinstance(error, click.MissingParameter) and error.param is not None:
-        return UsageError(f"missing {error.param.human_readable_name}")
-    if isinstance(error, click.BadParameter) and error.param is not None and error.param.param_type_name == "option":
-        return UsageError(f"invalid value for option {error.param.opts[-1]}: {error.message}")
+        return UsageError(f"missing {error.param.opts[-1] if is_option else error.param.human_readable_name}")
+    if isinstance(error, click.BadParameter) and error.param is not None:
+        what = f"option {error.param.opts[-1]}" if is_option else error.param.human_readable_name.strip("[].")
+        return UsageError(f"invalid value for {what}: {_about_value(error)}")
     return UsageError(error.format_message())
 
 
