@@ -88,6 +88,7 @@ def _agent(services: Services, model: str, row: Row[Any], report: Row[Any]) -> J
         "deadline": row.deadline,
         "version": report.version,
         "connected": services.presence.is_connected(model, row.tag),
+        "connected-since": services.presence.since(model, row.tag),
         "spoken": services.presence.has_spoken(model, row.tag),
         "logins": report.logins,
         "logins-before": row.logins_before,
@@ -96,7 +97,6 @@ def _agent(services: Services, model: str, row: Row[Any], report: Row[Any]) -> J
         "message": report.message,
         "staged": str(Binary.parse(report.staged).number) if report.staged else "",
         "stage-state": report.stage_state,
-        "connected-since": services.presence.since(model, row.tag),
         "stage-reason": report.stage_reason,
     }
 
@@ -111,14 +111,6 @@ async def _add_binaries(services: Services, upgrade: Json) -> None:
             known[str(version)] = await _describe_soon(services, model, version)
         for agent in machine["agents"]:
             agent |= known[str(version)]
-
-
-async def _describe_soon(services: Services, model: str, version: Binary) -> Json:
-    """Like :func:`describe`, but an internet that is slow or gone costs only the binary's hash and size."""
-    try:
-        async with asyncio.timeout(LOOK_SECONDS):
-            return await describe(services, model, version)
-    except (NoMetadataError, TimeoutError):
         machine["before"] = await _way_back(services, upgrade, machine)
 
 
@@ -130,6 +122,14 @@ async def _way_back(services: Services, upgrade: Json, machine: Json) -> Json | 
     old = Number.parse(first["version-before"] or first["version"] or upgrade["from"])
     version = Binary(old, binary_series(old, machine["series"]), machine["arch"])
     return await _describe_soon(services, upgrade["model-uuid"], version)
+
+
+async def _describe_soon(services: Services, model: str, version: Binary) -> Json:
+    """Like :func:`describe`, but an internet that is slow or gone costs only the binary's hash and size."""
+    try:
+        async with asyncio.timeout(LOOK_SECONDS):
+            return await describe(services, model, version)
+    except (NoMetadataError, TimeoutError):
         return _description(services, model, version, "", 0)
 
 

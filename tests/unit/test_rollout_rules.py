@@ -169,6 +169,9 @@ def test_health_time_is_counted_from_the_last_report() -> None:
     verifying = machine(0, Phase.VERIFYING, since=5.0, **up)
     assert decide(upgrade(verifying, options=options), {}, 14.0) == acts.Decision(wake=15.0)
     assert decide(upgrade(verifying, options=options), {}, 15.0).changes[0].phase is Phase.DONE
+    crashed = machine(0, Phase.VERIFYING, since=5.0, **up, connected_since=13.0)
+    (change,) = decide(upgrade(crashed, options=options), {}, 14.0).changes
+    assert (change.phase, change.reason) == (Phase.RESTARTING, "machine-0 did not stay healthy")
     shaky = machine(0, Phase.VERIFYING, since=5.0, **{**up, "connected": False})
     assert decide(upgrade(shaky, options=options), {}, 14.0).changes[0].phase is Phase.RESTARTING
 
@@ -189,9 +192,6 @@ def test_waves(count: int, options: Options, expected: list[list[str]]) -> None:
     assert [list(wave) for wave in waves.waves([str(n) for n in range(count)], options)] == expected
 
 
-    crashed = machine(0, Phase.VERIFYING, since=5.0, **up, connected_since=13.0)
-    (change,) = decide(upgrade(crashed, options=options), {}, 14.0).changes
-    assert (change.phase, change.reason) == (Phase.RESTARTING, "machine-0 did not stay healthy")
 def test_a_wave_begins_when_the_one_before_it_has_ended() -> None:
     options = Options(canary=1)
     staged = [machine(number, Phase.STAGED, **STAGED) for number in range(3)]
@@ -276,8 +276,27 @@ def test_the_way_back_is_tried_again_and_its_reason_keeps_the_cause() -> None:
     (change,) = decide(state, {"0": Busy(Act.ROLL_BACK, until=9.0)}, 100.0).changes
     assert change.phase is Phase.STRANDED
     assert change.reason.startswith("it is bad; going back failed: its agents could not be exchanged in time: no way")
+
+
+@pytest.mark.parametrize(
+    ("before", "advice"),
+    [
+        (
+            Binary("2.6.4-bionic-amd64", "https://10.0.0.9:17070/model/1/tools/2.6.4-bionic-amd64", "5a", 7),
+            "jujulab ssh -m default 0 sudo upgradectl stage by-hand 2.6.4-bionic-amd64 "
+            "https://10.0.0.9:17070/model/1/tools/2.6.4-bionic-amd64 5a 7 && ",
+        ),
+        (Binary("2.6.4-bionic-amd64", "https://10.0.0.9:17070/x", "", 0), "nobody offers 2.6.4-bionic-amd64 any more"),
+    ],
+)
+def test_a_way_back_that_is_gone_is_staged_by_hand_first(before: Binary, advice: str) -> None:
+    state = upgrade(machine(0, Phase.ROLLING_BACK, reason="it is bad", deadline=100.0, before=before))
     (change,) = rules.after(state, "0", Result(Act.ROLL_BACK, False, "it is gone", unstaged=True), 4.0).changes
     assert change.phase is Phase.STRANDED
+    assert change.reason.startswith(f"it is bad; going back failed: it is gone; by hand: {advice}")
+    assert change.reason.endswith(
+        "jujulab ssh -m default 0 sudo upgradectl swap by-hand 2.6.4-bionic-amd64 machine-0 unit-ubuntu-0"
+    )
 
 
 def test_an_abort_lets_those_end_that_are_under_way() -> None:
@@ -298,25 +317,6 @@ def test_an_abort_lets_those_end_that_are_under_way() -> None:
 CHECKED = Options(checks=(Check("web", "tcp", "80"),), careful=True)
 
 
-@pytest.mark.parametrize(
-    ("before", "advice"),
-    [
-        (
-            Binary("2.6.4-bionic-amd64", "https://10.0.0.9:17070/model/1/tools/2.6.4-bionic-amd64", "5a", 7),
-            "jujulab ssh -m default 0 sudo upgradectl stage by-hand 2.6.4-bionic-amd64 "
-            "https://10.0.0.9:17070/model/1/tools/2.6.4-bionic-amd64 5a 7 && ",
-        ),
-        (Binary("2.6.4-bionic-amd64", "https://10.0.0.9:17070/x", "", 0), "nobody offers 2.6.4-bionic-amd64 any more"),
-    ],
-)
-def test_a_way_back_that_is_gone_is_staged_by_hand_first(before: Binary, advice: str) -> None:
-    state = upgrade(machine(0, Phase.ROLLING_BACK, reason="it is bad", deadline=100.0, before=before))
-
-
-    assert change.reason.startswith(f"it is bad; going back failed: it is gone; by hand: {advice}")
-    assert change.reason.endswith(
-        "jujulab ssh -m default 0 sudo upgradectl swap by-hand 2.6.4-bionic-amd64 machine-0 unit-ubuntu-0"
-    )
 def verifying(**fields: Any) -> Machine:
     return machine(0, Phase.VERIFYING, version="2.6.10", since=5.0, **{"deadline": 200.0, **fields})
 
@@ -331,6 +331,8 @@ def test_checks_are_asked_after_the_health_time_and_the_answer_counts() -> None:
         return rules.after(state, "0", Result(Act.CHECK, False, opinion=Opinion(verdict, "web: why")), now)
 
     assert after(Verdict.GOOD, 7.0).changes[0].phase is Phase.DONE
+    crashed = upgrade(verifying(connected_since=6.5), options=CHECKED)
+    assert after(Verdict.GOOD, 7.0, crashed) == acts.Decision()
     assert after(Verdict.BAD, 7.0).changes == (Change("0", Phase.FAILED, "web: why"),)
     assert after(Verdict.CANNOT_TELL, 7.0) == acts.Decision()
     asked = after(Verdict.CANNOT_TELL, 35.0)
@@ -351,8 +353,6 @@ def test_a_machine_that_nobody_can_tell_about_waits_for_a_human() -> None:
     assert phases.owner(Phase.VERIFYING, stuck.reason) is phases.Owner.HUMAN
 
 
-    crashed = upgrade(verifying(connected_since=6.5), options=CHECKED)
-    assert after(Verdict.GOOD, 7.0, crashed) == acts.Decision()
 def test_an_agent_that_comes_and_goes_gets_no_more_time_by_it() -> None:
     options = Options(health_time=10.0, careful=True)
     state, now, seen = upgrade(machine(0, Phase.RESTARTING, deadline=90.0), options=options), 0.0, []

@@ -192,10 +192,10 @@ def _machine(entry: Mapping[str, Any], wire: Mapping[str, Any], started: float) 
                 reason=agent["reason"],
                 version=agent["version"],
                 connected=agent["connected"],
+                connected_since=_seconds(agent["connected-since"]) or 0.0,
                 spoken=agent["spoken"],
                 logins=agent["logins"],
                 logins_before=agent["logins-before"],
-                connected_since=_seconds(agent["connected-since"]) or 0.0,
                 status=agent["status"],
                 message=agent["message"],
             )
@@ -204,9 +204,9 @@ def _machine(entry: Mapping[str, Any], wire: Mapping[str, Any], started: float) 
     )
 
 
-def _seconds(text: str | None) -> float | None:
-    return datetime.fromisoformat(text).timestamp() if text else None
 def _binary(wire: Mapping[str, Any]) -> Binary:
     return Binary(wire["binary"], wire["url"], wire["sha256"], wire["size"])
 
 
+def _seconds(text: str | None) -> float | None:
+    return datetime.fromisoformat(text).timestamp() if text else None
