@@ -5,11 +5,14 @@ from __future__ import annotations
 import contextlib
 import io
 import sys
+import time
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from jujulab.cli import main
+from jujulab.faults.model import Record
 from jujulab.lab import lifecycle
 
 
@@ -59,3 +62,35 @@ def test_a_lab_is_removed_only_by_who_says_so(
     assert main.run(line.split()) == code
     assert said in capsys.readouterr().err
     assert removed == ([] if code else ["demo"])
+
+
+@pytest.mark.parametrize(
+    ("line", "since", "until"),
+    [
+        ("faults", "01 Jan 2026 01:00:00+01:00", "01 Jan 2026 01:05:00+01:00"),
+        ("faults --utc", "2026-01-01 00:00:00Z", "2026-01-01 00:05:00Z"),
+    ],
+)
+def test_faults_are_listed_in_the_local_time(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], line: str, since: str, until: str
+) -> None:
+    record = Record(
+        1, "agent-stop", ("default:ubuntu/0", "default:ubuntu/1"), {}, "2026-01-01T00:00:00Z", "2026-01-01T00:05:00Z"
+    )
+    monkeypatch.setattr("jujulab.lab.engine.Engine", Engine)
+    monkeypatch.setattr("jujulab.lab.provision.lab_of", lambda *_: "demo")
+    monkeypatch.setattr("jujulab.session.controller_name", lambda name: "aws")
+    monkeypatch.setattr("jujulab.faults.making.heal_overdue", lambda scene: [record])
+    monkeypatch.setattr("jujulab.faults.ledger.Ledger", lambda *_: SimpleNamespace(records=lambda: [record]))
+    monkeypatch.delenv("JUJU_STATUS_ISO_TIME", raising=False)
+    monkeypatch.setenv("TZ", "CET-1")
+    time.tzset()
+    try:
+        assert main.run(line.split()) == 0
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    captured = capsys.readouterr()
+    targets = "default:ubuntu/0, default:ubuntu/1"
+    assert captured.err == f"fault 1 was to be mended at {until}, and is now: agent-stop {targets}\n"
+    assert captured.out.splitlines()[1] == f"1   agent-stop  {targets}  -        {since}  {until}"

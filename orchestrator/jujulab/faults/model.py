@@ -68,7 +68,7 @@ class Record:
         return cls(**{**entry, "targets": tuple(entry["targets"]), "did": tuple(entry["did"]), "on": on})
 
     def __str__(self) -> str:
-        return " ".join([self.kind, *self.targets])
+        return f"{self.kind} {', '.join(self.targets)}".rstrip()
 
 
 Keep = Callable[[Json], None]

@@ -6,7 +6,7 @@ import click
 
 from jujulab.cli import output
 from jujulab.cli.framework import juju_command
-from jujulab.cli.options import controller_option
+from jujulab.cli.options import controller_option, utc_option
 from jujulab_core.errors import UsageError
 
 
@@ -34,8 +34,9 @@ def _kinds() -> list[tuple[str, str]]:
 @controller_option
 @click.option("--for", "duration", default="", metavar="TIME", help="Mend it again after this time, such as 5m.")
 @click.option("--option", "options", multiple=True, metavar="KEY=VALUE", help="How exactly; may be repeated.")
+@utc_option
 def command(
-    kind: str, targets: tuple[str, ...], controller: str | None, duration: str, options: tuple[str, ...]
+    kind: str, targets: tuple[str, ...], controller: str | None, duration: str, options: tuple[str, ...], utc: bool
 ) -> None:
     """Break something of the lab on purpose.
 
@@ -52,6 +53,7 @@ def command(
     from jujulab.lab.engine import Engine
     from jujulab.lab.provision import lab_of
     from jujulab.session import controller_name
+    from jujulab.status.times import TimeForm
 
     given = {}
     for text in options:
@@ -71,6 +73,6 @@ def command(
     for line in record.did:
         output.data(line if over else f"fault {record.id}: {line}")
     if record.until:
-        output.info(f"it is mended by itself at {record.until}")
+        output.info(f"it is mended by itself at {TimeForm.choose(utc).since(record.until)}")
     if not over:
         output.info(f"Next: jujulab heal {record.id}")

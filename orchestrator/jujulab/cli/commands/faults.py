@@ -8,7 +8,7 @@ import click
 
 from jujulab.cli import output, table
 from jujulab.cli.framework import juju_command
-from jujulab.cli.options import controller_option, format_option
+from jujulab.cli.options import controller_option, format_option, utc_option
 
 
 @juju_command(
@@ -18,7 +18,8 @@ from jujulab.cli.options import controller_option, format_option
 @controller_option
 @click.option("--kinds", "explain", is_flag=True, help="Explain the kinds of faults instead.")
 @format_option()
-def command(controller: str | None, explain: bool, output_format: str) -> None:
+@utc_option
+def command(controller: str | None, explain: bool, output_format: str, utc: bool) -> None:
     """List what is broken on purpose."""
     from jujulab.faults.ledger import Ledger
     from jujulab.faults.making import heal_overdue
@@ -27,7 +28,9 @@ def command(controller: str | None, explain: bool, output_format: str) -> None:
     from jujulab.lab.engine import Engine
     from jujulab.lab.provision import lab_of
     from jujulab.session import controller_name
+    from jujulab.status.times import TimeForm
 
+    times = TimeForm.choose(utc)
     if explain:
         known = [
             {"kind": kind.name, "help": kind.help, "targets": kind.takes, "options": dict(kind.options)}
@@ -41,7 +44,7 @@ def command(controller: str | None, explain: bool, output_format: str) -> None:
     with Engine() as engine:
         scene = Scene(engine, lab_of(engine, controller_name(controller)))
         for record in heal_overdue(scene):
-            output.info(f"fault {record.id} was to be mended at {record.until}, and is now: {record}")
+            output.info(f"fault {record.id} was to be mended at {times.since(record.until)}, and is now: {record}")
         records = Ledger(engine, scene.lab).records()
     found = [
         {
@@ -56,8 +59,16 @@ def command(controller: str | None, explain: bool, output_format: str) -> None:
         for record in records
     ]
     rows = [
-        (str(r.id), r.kind, " ".join(r.targets) or "-", _pairs(r.options), r.began, r.until or "-", "; ".join(r.did))
-        for r in records
+        (
+            str(record.id),
+            record.kind,
+            ", ".join(record.targets) or "-",
+            _pairs(record.options),
+            times.since(record.began),
+            times.since(record.until) or "-",
+            "; ".join(record.did),
+        )
+        for record in records
     ]
     output.emit(
         {"faults": found},
