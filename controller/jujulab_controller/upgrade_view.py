@@ -38,7 +38,15 @@ def header(db: Connection, upgrade: Row[Any]) -> Json:
         "roll-back": bool(upgrade.roll_back),
         "accepted": json.loads(upgrade.accepted),
         "retries": json.loads(upgrade.retries),
+        "waits-for": _waits_for(db, upgrade),
     }
+
+
+def _waits_for(db: Connection, upgrade: Row[Any]) -> int | None:
+    """The controller's own upgrade, while which no agent of another model is let in (section D.4)."""
+    if upgrade.status in ("complete", "aborted"):
+        return None
+    return next((row.id for row in upgrades.of_controller(db) if row.model_uuid != upgrade.model_uuid), None)
 
 
 async def whole(services: Services, rows: list[Row[Any]]) -> list[Json]:

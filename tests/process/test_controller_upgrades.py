@@ -239,6 +239,24 @@ def test_a_hosted_models_reset_puts_the_controllers_record_aside(controller: Con
         set_version(hosted, "2.6.3", force=True, **{"ignore-missing-binaries": True})
 
 
+def test_a_hosted_upgrade_waits_for_the_controllers_own(controller: Controller) -> None:
+    with controller.admin() as admin, controller.admin(add_model(admin)) as hosted, controller.orchestrator() as other:
+
+        def waits() -> dict[int, int | None]:
+            upgrades = other.call("LabOrchestrator", "ActiveUpgrades")["upgrades"]
+            return {upgrade["id"]: upgrade["waits-for"] for upgrade in upgrades}
+
+        report_zero(controller, "2.6.4")
+        hosted.call("MachineManager", "AddMachines", {"params": [{"series": "bionic"}]})
+        set_version(hosted, "2.6.3", force=True, **{"ignore-missing-binaries": True})
+        assert waits() == {1: None}
+        with controller.admin(controller.model) as client:
+            set_version(client, "2.6.10")
+            assert waits() == {1: 2, 2: None}
+            client.call("Client", "AbortCurrentUpgrade")
+        assert waits() == {1: None}
+
+
 def test_units_follow_what_their_machine_reported(controller: Controller) -> None:
     with controller.admin() as admin, controller.admin(model := add_model(admin)) as client:
         deploy = {"application": "ubuntu", "charm-url": "cs:ubuntu-12", "num-units": 1, "placement": None}

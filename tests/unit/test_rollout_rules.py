@@ -96,6 +96,26 @@ def test_a_machine_that_is_being_swapped_by_nobody_is_swapped_again() -> None:
     assert decide(found, {"0": Busy(Act.SWAP, until=9.0)}, 5.0) == acts.Decision(wake=9.0)
 
 
+@pytest.mark.parametrize("phase", [Phase.PENDING, Phase.STAGED, Phase.RESTARTING, Phase.RETURNING, Phase.VERIFYING])
+def test_while_the_controller_upgrades_itself_nobody_begins_and_nobodys_time_runs(phase: Phase) -> None:
+    away = machine(0, phase, connected=False, deadline=1000.0, **(STAGED if phase is Phase.STAGED else {}))
+    held = upgrade(away, options=Options(canary=1, careful=True, rollback=True), held=True)
+    most = LIMITS.stage if phase in phases.WAITING else LIMITS.restart
+    assert decide(held, {}, 1000.0 - most / 2 - 1) == acts.Decision(wake=1000.0 - most / 2)
+    for now in (1000.0 - most / 2, 2000.0):
+        decision = decide(held, {}, now)
+        assert decision.changes == (Change("0", phase, deadline=now + most),)
+        assert decision.acts == ()
+    later = rules.apply(held, decision.changes, 2000.0)
+    freed = decide(replace(later, held=False), {}, 2000.0 + most / 2 - 1)
+    assert not [change for change in freed.changes if change.phase in (Phase.FAILED, *phases.GOING_BACK)]
+
+
+def test_a_machine_that_was_being_exchanged_gets_its_exchange_also_while_the_controller_upgrades_itself() -> None:
+    found = upgrade(machine(0, Phase.SWAPPING, deadline=100.0), held=True)
+    assert decide(found, {}, 5.0).acts == (("0", Act.SWAP),)
+
+
 @pytest.mark.parametrize(
     ("fields", "expected"),
     [

@@ -130,6 +130,7 @@ class Upgrade:
         accepted: Ids of machines that a human has declared good.
         options: How to proceed.
         machines: In the order in which they are upgraded.
+        held: Whether the controller upgrades itself, and lets none of these agents in meanwhile.
     """
 
     id: int
@@ -142,6 +143,7 @@ class Upgrade:
     accepted: frozenset[str]
     options: Options
     machines: tuple[Machine, ...]
+    held: bool = False
 
     def machine(self, machine_id: str) -> Machine | None:
         """The machine with this id, or None when it has been removed."""
@@ -163,6 +165,7 @@ def from_wire(wire: Mapping[str, Any]) -> Upgrade:
         accepted=frozenset(wire["accepted"]),
         options=Options.from_wire(wire["options"]),
         machines=tuple(sorted(machines, key=lambda machine: int(machine.id))),
+        held=wire["waits-for"] is not None,
     )
 
 

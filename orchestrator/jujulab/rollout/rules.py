@@ -26,6 +26,8 @@ _AWAY = f"{UNREACHABLE}its agent is away"
 _NO_BINARY = "no binary: "
 _INCOMPLETE = "the binary is gone: "
 _STEPS = "its upgrade steps take long"
+# What depends on agents that can log in.
+_HELD = (*WAITING, Phase.RESTARTING, Phase.RETURNING, Phase.VERIFYING)
 _GOING_BACK = "; going back failed: "
 
 
@@ -142,6 +144,8 @@ class _Case:
             # What was exchanged once and is to be tried again has not been left as it was.
             end = Phase.FAILED if self.machine.touched else Phase.SKIPPED
             return _Next(self._to(end, f"{why} before its turn"))
+        if self.upgrade.held and phase in _HELD:
+            return self._held()
         if phase in WAITING:
             return self._waiting()
         if phase is Phase.SWAPPING:
@@ -197,6 +201,17 @@ class _Case:
         # The commands that go on from here are what the command line says of a paused upgrade.
         reason = f"cannot tell whether machine {self.machine.id} is good: {opinion.why}"
         return Decision((change,), status="paused", reason=reason)
+
+    def _held(self) -> _Next:
+        """The controller upgrades itself and lets no agent in: nobody begins, nobody is judged, nobody's time runs."""
+        machine, limits = self.machine, self.limits
+        if machine.reason.startswith(CANNOT_TELL):
+            return _Next()
+        most = limits.stage if machine.phase in WAITING else limits.restart + self._gate_seconds
+        again = (machine.deadline or machine.since + most) - most / 2
+        return (
+            _Next(wake=again) if self.now < again else _Next(self._to(machine.phase, machine.reason, self.now + most))
+        )
 
     def _waiting(self) -> _Next:
         machine, upgrade, limits = self.machine, self.upgrade, self.limits

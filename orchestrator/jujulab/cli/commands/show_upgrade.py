@@ -105,5 +105,6 @@ def _facts(record: dict[str, Any], times: TimeForm) -> list[tuple[str, str]]:
         "Machines": upgrades.progress(record)[0],
         "Rollout": upgrades.rollout_text(record.get("options") or {}),
         "Accepted": machines_text(record.get("accepted") or ()),
+        "Waits": f"for upgrade {record['waits-for']} of the controller" if record.get("waits-for") else "",
     }
     return [(title, value) for title, value in facts.items() if value]
