@@ -6,6 +6,7 @@ import contextlib
 import io
 import sys
 import time
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,6 +15,8 @@ import pytest
 from jujulab.cli import main
 from jujulab.faults.model import Record
 from jujulab.lab import lifecycle
+from jujulab.lab.labspec import LabSpec
+from jujulab.store import Store
 
 
 class Engine(contextlib.nullcontext[Any]):
@@ -94,3 +97,45 @@ def test_faults_are_listed_in_the_local_time(
     targets = "default:ubuntu/0, default:ubuntu/1"
     assert captured.err == f"fault 1 was to be mended at {until}, and is now: agent-stop {targets}\n"
     assert captured.out.splitlines()[1] == f"1   agent-stop  {targets}  -        {since}  {until}"
+
+
+@pytest.mark.parametrize(
+    ("is_there", "line", "wanted", "told"),
+    [
+        (False, "up", ("lab", "lab", "2.6.4", 3), 'lab "lab" is up: controller "lab", 3 machines\n'),
+        (False, "up --agent-version 2.7.8 --machines 1", ("lab", "lab", "2.7.8", 1), 'controller "lab", 1 machine\n'),
+        (True, "up --name demo", ("demo", "aws", "2.6.10", 3), 'lab "demo" is up: controller "aws"\n'),
+        (True, "up --name demo --machines 5", ("demo", "aws", "2.6.10", 5), 'controller "aws", 5 machines\n'),
+        (
+            True,
+            "up --name demo --agent-version 2.7.8",
+            ("demo", "aws", "2.6.10", 3),
+            'lab "demo" is there already, with a controller of 2.6.10: --agent-version is what a new lab starts on\n'
+            "Next: jujulab upgrade-controller\n",
+        ),
+        (True, "up --name demo --agent-version 2.6.10", ("demo", "aws", "2.6.10", 3), ""),
+    ],
+)
+def test_what_no_option_speaks_of_stays_as_it_is(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    is_there: bool,
+    line: str,
+    wanted: tuple[str, str, str, int],
+    told: str,
+) -> None:
+    monkeypatch.setenv("JUJULAB_DATA", str(tmp_path))
+    store = Store(tmp_path)
+    if is_there:
+        store.add_controller("aws", "u", ["127.0.0.1:1"], "", "docker", "demo", "2.6.10", "admin", "x")
+        store.lab_dir("demo")
+    made: list[LabSpec] = []
+    monkeypatch.setattr("jujulab.lab.up.bring_up", lambda spec, report, timeout: made.append(spec))
+    assert main.run(line.split()) == 0
+    (spec,) = made
+    assert (spec.name, spec.controller, str(spec.agent_version), spec.machine_count) == wanted
+    assert spec.models[0].keeps_machines is ("--machines" not in line)
+    said = capsys.readouterr().err
+    assert told in said
+    assert ("is there already" in said) is told.startswith('lab "demo" is there')

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import io
 import ssl
@@ -32,6 +33,12 @@ def status(machine_ids: list[str], **applications: object) -> dict[str, object]:
 def test_an_empty_model_gets_all_its_machines() -> None:
     added, _ = fill.missing(status([]), spec(2))
     assert added == [{"series": "bionic", "jobs": ["JobHostUnits"]}] * 2
+
+
+def test_a_model_that_has_machines_grows_only_where_somebody_asked_for_it() -> None:
+    usual = dataclasses.replace(spec(3), keeps_machines=True)
+    assert len(fill.missing(status([]), usual)[0]) == 3
+    assert fill.missing(status(["0", "1"]), usual) == ([], [])
 
 
 def test_units_go_round_the_machines_application_after_application() -> None:

@@ -48,7 +48,8 @@ def missing(status: Mapping[str, Any], spec: ModelSpec) -> tuple[list[dict[str, 
     three units have one each.
     """
     ids = sorted((status.get("machines") or {}), key=int)
-    machines = [{"series": spec.series, "jobs": ["JobHostUnits"]} for _ in range(spec.machines - len(ids))]
+    wanted = len(ids) if spec.keeps_machines and ids else spec.machines
+    machines = [{"series": spec.series, "jobs": ["JobHostUnits"]} for _ in range(wanted - len(ids))]
     calls: list[Call] = []
     at = 0
     present = status.get("applications") or {}

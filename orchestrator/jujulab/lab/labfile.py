@@ -29,13 +29,24 @@ MODEL_LEVELS = ("read", "write", "admin")
 DEADLINES = {limit.name.replace("_", "-") for limit in fields(Limits)}
 CONTROLLER_LEVELS = ("login", "superuser")
 DEFAULT_VERSION = "2.6.4"
+# Of a lab for which nobody says how many.
+_MACHINES = 3
 
 
-def from_flags(name: str, controller: str, version: str, machines: int, units: int) -> LabSpec:
-    """The lab that ``up`` makes without a file: a model ``default`` and, with units, an application ``ubuntu``."""
+def from_flags(name: str, controller: str, version: str, machines: int | None, units: int) -> LabSpec:
+    """The lab that ``up`` makes without a file: a model ``default`` and, with units, an application ``ubuntu``.
+
+    Args:
+        name: The lab's.
+        controller: Its controller's name; empty for the lab's.
+        version: What it starts on.
+        machines: How many; None for those that are there, and for the usual number in a new lab.
+        units: How many.
+    """
     number = Number.parse(version)
     applications = (ApplicationSpec("ubuntu", units),) if units else ()
-    model = ModelSpec("default", number, max(machines, 1 if units else 0), default_series(number), applications)
+    count = max(_MACHINES if machines is None else machines, 1 if units else 0)
+    model = ModelSpec("default", number, count, default_series(number), applications, keeps_machines=machines is None)
     return LabSpec(check_name(name), check_name(controller or name, "controller name"), number, models=(model,))
 
 

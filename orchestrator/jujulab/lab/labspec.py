@@ -21,13 +21,23 @@ class ApplicationSpec:
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """A model: its agents' version, its machines, its applications."""
+    """A model: its agents' version, its machines, its applications.
+
+    Attributes:
+        name: Its name.
+        agent_version: The version that a new one starts on.
+        machines: How many it has at least.
+        series: That of machines that are added.
+        applications: What it has at least.
+        keeps_machines: Nobody asked for that many machines: a model that has some stays as large as it is.
+    """
 
     name: str
     agent_version: Number
     machines: int
     series: str
     applications: tuple[ApplicationSpec, ...] = ()
+    keeps_machines: bool = False
 
 
 @dataclass(frozen=True)

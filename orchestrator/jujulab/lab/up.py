@@ -24,7 +24,7 @@ from jujulab.store import Store
 from jujulab_core.errors import JujulabError, UsageError
 from jujulab_core.layout import API_PORT, STREAMS_URL
 from jujulab_core.rpc import Client
-from jujulab_core.version import Binary, binary_series
+from jujulab_core.version import Binary, Number, binary_series
 from jujulab_core.waiting import Deadline
 
 Report = Callable[[str], None]
@@ -150,13 +150,15 @@ class _Up:
         offered = publish.offered(self._engine, spec.name)
         arch = machines.host_arch()
         series = tuple(dict.fromkeys([self._series, *(model.series for model in spec.models)]))
+
+        def is_offered(version: Number, stream: str) -> bool:
+            # What something only starts on may be in any stream.
+            anywhere = version not in spec.streams.get(stream, ())
+            there = {entry["binary"] for entry in offered if anywhere or entry["stream"] == stream}
+            return all(str(Binary(version, binary_series(version, name), arch)) in there for name in series)
+
         for stream, versions in spec.published().items():
-            there = {entry["binary"] for entry in offered if entry["stream"] == stream}
-            missing = [
-                version
-                for version in versions
-                if any(str(Binary(version, binary_series(version, name), arch)) not in there for name in series)
-            ]
+            missing = [version for version in versions if not is_offered(version, stream)]
             if missing:
                 self._report(f"publishing {', '.join(map(str, missing))} in stream {stream}")
                 publish.publish(self._engine, spec.name, missing, stream=stream, series=series, arches=(arch,))
