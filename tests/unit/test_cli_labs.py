@@ -139,3 +139,27 @@ def test_what_no_option_speaks_of_stays_as_it_is(
     said = capsys.readouterr().err
     assert told in said
     assert ("is there already" in said) is told.startswith('lab "demo" is there')
+
+
+@pytest.mark.parametrize(
+    ("has_directory", "error"),
+    [
+        (False, 'ERROR the secrets of lab "demo" are not in the client store {store}\nNext: set JUJULAB_DATA to the'),
+        (True, 'ERROR cannot read the secrets of lab "demo" in {store}/labs/demo: No such file or directory\nNext: '),
+    ],
+)
+def test_a_lab_without_its_secrets_is_not_started(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    has_directory: bool,
+    error: str,
+) -> None:
+    monkeypatch.setenv("JUJULAB_DATA", str(tmp_path))
+    monkeypatch.setattr("jujulab.lab.engine.Engine", Engine)
+    monkeypatch.setattr(lifecycle, "choose", lambda _, lab: lab)
+    if has_directory:
+        Store(tmp_path).lab_dir("demo")
+    assert main.run(["start", "demo"]) == 1
+    assert capsys.readouterr().err.startswith(error.format(store=tmp_path))
+    assert Store(tmp_path).labs() == (["demo"] if has_directory else [])

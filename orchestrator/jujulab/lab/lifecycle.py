@@ -145,6 +145,22 @@ def start(engine: Engine, lab: str, report: Callable[[str], None], off: Collecti
         engine.run_in(streams, ["jujulab-publish", "init", "--url", STREAMS_URL])
 
 
+def secrets_of(lab: str) -> secrets.Secrets:
+    """The secrets of a lab of this client store.
+
+    Raises:
+        JujulabError: They are not here, or cannot be read.
+    """
+    store = Store.default()
+    if lab not in store.labs():
+        raise JujulabError(
+            f'the secrets of lab "{lab}" are not in the client store {store.root}',
+            next_step="set JUJULAB_DATA to the store that the lab was made with, "
+            f"or remove the lab with `jujulab down {lab}`",
+        )
+    return secrets.load(store.lab_dir(lab), lab)
+
+
 def wait_until_ready(engine: Engine, lab: str, timeout: float, report: Callable[[str], None]) -> None:
     """Waits until every agent of a lab has logged in.
 
@@ -152,7 +168,7 @@ def wait_until_ready(engine: Engine, lab: str, timeout: float, report: Callable[
         DeadlineError: Some had not, in time.
     """
     deadline = Deadline(timeout, f"look at 'jujulab labs' and run 'jujulab start {lab}' again")
-    made = secrets.load(Store.default().lab_dir(lab), lab)
+    made = secrets_of(lab)
     found = next(entry for entry in labs(engine) if entry.name == lab)
     with closing(admin_client(found.api, made, None, deadline)) as client:
         models = client.call("ModelManager", "ListModels", {"tag": "user-admin"})["user-models"]

@@ -85,8 +85,9 @@ def load(directory: Path, lab: str) -> Secrets:
             data[key] = pki.SshKey(*data[key])
         return Secrets(**data)
     except (OSError, ValueError, TypeError, KeyError) as error:
+        why = error.strerror if isinstance(error, OSError) else error
         raise JujulabError(
-            f'cannot read the secrets of lab "{lab}" in {directory}: {error}',
+            f'cannot read the secrets of lab "{lab}" in {directory}: {why}',
             next_step=f"remove the lab with 'jujulab down {lab} -y' and make it again",
         ) from error
 

@@ -27,6 +27,8 @@ def command(lab: str | None, timeout: float) -> None:
 
     with Engine() as engine, steps() as report:
         chosen = lifecycle.choose(engine, lab)
+        # Without them nobody could tell when the lab is up.
+        lifecycle.secrets_of(chosen)
         scene = Scene(engine, chosen)
         making.heal_overdue(scene)
         off = {
