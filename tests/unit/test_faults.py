@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from jujulab.faults.registry import find, kinds
 from jujulab.faults.targets import Scope, Target
 from jujulab_core import agentconf
 from jujulab_core.errors import UsageError
+from tests.support.fake_machine import FakeMachine
 
 ROOT = Path(__file__).resolve().parents[2]
 # Those of the command line's specification.
@@ -140,3 +142,55 @@ def test_a_conf_is_mended_where_it_was_damaged_and_nowhere_else() -> None:
     # Written anew by its agent, repaired by hand, or lost: it is left alone.
     for other in (good, agentconf.dump({**GOOD, "apipassword": "newer"}).encode(), b"", b"\xff"):
         assert conf_damaged.mended(other, good, options, noted) is None
+
+
+CONF = "/var/lib/juju/agents/machine-0/agent.conf"
+TARGET = Target("machine", "machine-0")
+RESTART = "systemctl restart jujud-machine-0.service"
+
+
+def machine(state: str) -> FakeMachine:
+    files = {CONF: agentconf.dump(GOOD).encode()}
+    files |= dict.fromkeys(("/etc/ssh/ssh_host_ed25519_key", "/etc/ssh/ssh_host_ed25519_key.pub"), b"a good key")
+    return FakeMachine(files, state)
+
+
+def record(kind: str) -> Record:
+    return Record(1, kind, ("machine-0",), find(kind).check(("machine-0",), {}), "", on={"machine-0": TARGET})
+
+
+@pytest.mark.parametrize("kind", ["clock-skew", "conf-damaged"])
+@pytest.mark.parametrize(
+    ("before", "later", "restarts"),
+    [
+        ("active", "active", (True, True)),
+        ("activating", "activating", (True, True)),
+        # It has failed by what was done to it.
+        ("active", "failed", (True, True)),
+        # Another fault has stopped it, before or since.
+        ("active", "inactive", (True, False)),
+        ("inactive", "inactive", (False, False)),
+        # It was started since, and sees what is false.
+        ("inactive", "active", (False, True)),
+        ("failed", "failed", (False, False)),
+    ],
+)
+def test_an_agent_that_does_not_run_is_not_started_by_a_fault(
+    kind: str, before: str, later: str, restarts: tuple[bool, bool]
+) -> None:
+    made = machine(before)
+    good = dict(made.files)
+    find(kind).inject(made.scene, record(kind), made.keep)
+    assert (RESTART in made.did) is restarts[0]
+    assert made.files != good
+    made.did, made.state = [], later
+    find(kind).heal(made.scene, replace(record(kind), state=made.noted))
+    assert (RESTART in made.did) is restarts[1]
+    assert made.files == good
+
+
+@pytest.mark.parametrize("kind", ["clock-skew", "conf-damaged", "hostkey-changed"])
+def test_what_mending_needs_is_noted_before_anything_is_changed(kind: str) -> None:
+    made = machine("active")
+    find(kind).inject(made.scene, record(kind), made.keep)
+    assert made.did[0] == "note"

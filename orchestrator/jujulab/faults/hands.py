@@ -155,8 +155,16 @@ def systemctl(scene: Scene, container: Container, *words: str) -> str:
 
 def is_active(scene: Scene, container: Container, service: str) -> bool:
     """Whether systemd runs a service, or is about to start it again."""
-    state = systemctl(scene, container, "show", "--property", "ActiveState", "--value", service)
-    return state.strip() in ("active", "activating", "reloading")
+    return _state(scene, container, service) in ("active", "activating", "reloading")
+
+
+def has_failed(scene: Scene, container: Container, service: str) -> bool:
+    """Whether systemd has given up on a service."""
+    return _state(scene, container, service) == "failed"
+
+
+def _state(scene: Scene, container: Container, service: str) -> str:
+    return systemctl(scene, container, "show", "--property", "ActiveState", "--value", service).strip()
 
 
 def shell(scene: Scene, container: Container, *lines: Sequence[str]) -> str:

@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 from docker.models.containers import Container
 
 from jujulab.faults.files import read_file, remove_file, write_file
-from jujulab.faults.hands import awake, find, shell
+from jujulab.faults.hands import awake, find, has_failed, is_active, shell
 from jujulab.faults.model import Scene
 
 
@@ -37,8 +37,22 @@ def remove_drop_in(scene: Scene, container: str, service: str, name: str) -> boo
     return True
 
 
-def restart(scene: Scene, container: str, service: str) -> None:
-    """Starts a service anew, also one that systemd has given up on; one whose container is off starts with it."""
+def restart(scene: Scene, container: str, service: str, *, given_up: bool = False) -> bool:
+    """Starts a service anew if it runs: one that somebody has stopped stays so.
+
+    Args:
+        scene: The lab.
+        container: Whose service; where it is off, the service starts with it.
+        service: Which.
+        given_up: Whether one counts as running that systemd has given up on.
+
+    Returns:
+        Whether it was started anew.
+    """
     with awake(scene, container) as found:
-        if found is not None:
-            shell(scene, found, ["systemctl", "reset-failed", service], ["systemctl", "restart", service])
+        if found is None:
+            return False
+        if not is_active(scene, found, service) and not (given_up and has_failed(scene, found, service)):
+            return False
+        shell(scene, found, ["systemctl", "reset-failed", service], ["systemctl", "restart", service])
+    return True

@@ -43,13 +43,16 @@ def _inject(scene: Scene, target: Target, options: Mapping[str, str], note: Note
     }
     text = "[Service]\n" + "".join(f"Environment={key}={value}\n" for key, value in variables.items())
     services.put_drop_in(scene, container, target.service, _NAME, text)
-    services.restart(scene, target.container, target.service)
-    return f"restarted {target.service} with its clock {_offset(options)} s off"
+    wrong = f"with its clock {_offset(options)} s off"
+    if services.restart(scene, target.container, target.service):
+        return f"restarted {target.service} {wrong}"
+    return f"{target.service} does not run; it starts {wrong}"
 
 
 def _heal(scene: Scene, target: Target, _options: Mapping[str, str], noted: Json) -> None:
-    if services.remove_drop_in(scene, target.container, target.service, _NAME) and noted["active"]:
-        services.restart(scene, target.container, target.service)
+    if services.remove_drop_in(scene, target.container, target.service, _NAME):
+        # Also where it did not run when its clock was changed: it may have been started since.
+        services.restart(scene, target.container, target.service, given_up=noted["active"])
 
 
 KIND = Kind(

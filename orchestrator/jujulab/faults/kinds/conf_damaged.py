@@ -59,14 +59,15 @@ def _inject(scene: Scene, target: Target, options: Mapping[str, str], note: Note
         conf[_KEYS[what]] = _false_value(what)
         bad = agentconf.dump(conf).encode()
         mark = fingerprint(conf[_KEYS[what]])
-    write_file(container, _kept(target), good, _MODE)
     note({"bad": mark, "active": is_active(scene, container, target.service)})
+    write_file(container, _kept(target), good, _MODE)
     write_file(container, path, bad, _MODE)
     said = f"{path} {_SAYS[what]}"
     if options["restart"] == "no":
         return f"{said}; the agent finds out when it is restarted"
-    services.restart(scene, target.container, target.service)
-    return f"{said}; restarted {target.service}"
+    if services.restart(scene, target.container, target.service):
+        return f"{said}; restarted {target.service}"
+    return f"{said}; {target.service} does not run"
 
 
 def fingerprint(value: agentconf.Value) -> str:
@@ -96,8 +97,8 @@ def _heal(scene: Scene, target: Target, options: Mapping[str, str], noted: Json)
     repaired = mended(read_file(container, path), good, options, noted) if good else None
     if repaired is not None:
         write_file(container, path, repaired, _MODE)
-        if noted["active"]:
-            services.restart(scene, target.container, target.service)
+        # Also where it did not run when its file was damaged: it may have been started since.
+        services.restart(scene, target.container, target.service, given_up=noted["active"])
     if good:
         remove(scene, target.container, _kept(target))
 
