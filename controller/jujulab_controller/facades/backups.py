@@ -34,21 +34,21 @@ async def create(call: Call) -> dict[str, Any]:
 @backups.method("Info", Access.SUPERUSER, until="3.0.0")
 async def info(call: Call) -> dict[str, Any]:
     """What is known about one backup."""
-    _check_old(call)
+    _check_old(call, "Info")
     return await _shown(call, call.services.backups.find(call.text("id"))[0])
 
 
 @backups.method("List", Access.SUPERUSER, until="3.0.0")
 async def list_(call: Call) -> dict[str, Any]:
     """The backups that are kept."""
-    _check_old(call)
+    _check_old(call, "List")
     return {"list": [await _shown(call, metadata) for metadata in call.services.backups.kept()]}
 
 
 @backups.method("Remove", Access.SUPERUSER, until="3.0.0")
 async def remove(call: Call) -> dict[str, Any]:
     """Removes backups: ``ids`` from version 2 on, one ``id`` before."""
-    _check_old(call)
+    _check_old(call, "Remove")
     if call.version < 2:
         call.services.backups.remove(call.text("id"))
         return {}
@@ -65,7 +65,7 @@ async def remove(call: Call) -> dict[str, Any]:
 @backups.method("Restore", Access.SUPERUSER, until="2.9.0")
 async def restore(call: Call) -> dict[str, Any]:
     """Puts the state of a backup in place of the controller's; the connection ends with the old state."""
-    _check_old(call)
+    _check_old(call, "Restore")
     return await _restore(call, call.text("backup-id"))
 
 
@@ -92,23 +92,23 @@ def _check_model(call: Call) -> None:
         raise RpcError(NOT_HERE)
 
 
-def _check_old(call: Call) -> None:
+def _check_old(call: Call, method: str) -> None:
     """What version 3 has no more, and any but the controller model, is refused."""
     if call.version > 2:
-        raise RpcError(f"no such request - method of Backups({call.version}) is not implemented", NOT_IMPLEMENTED)
+        name = f"Backups({call.version}).{method}"
+        raise RpcError(f"no such request - method {name} is not implemented", NOT_IMPLEMENTED)
     _check_model(call)
 
 
 async def _shown(call: Call, metadata: Metadata) -> dict[str, Any]:
     """A backup's metadata in the words of the facade's version (the wire specification, section 13)."""
-    wire = metadata.to_wire()
-    if call.version < 3:
-        return wire | {"series": metadata.series, "ca-cert": metadata.ca_cert, "ca-private-key": ""}
-    return wire | {
-        "base": f"ubuntu@{SERIES_NUMBERS.get(metadata.series, metadata.series)}",
+    wire = metadata.to_wire() | {
         "format-version": 1,
         "controller-uuid": call.services.controller_uuid,
         "controller-machine-id": metadata.machine,
         "controller-machine-inst-id": metadata.hostname,
         "ha-nodes": await call.services.backups.ha_nodes(),
     }
+    if call.version < 3:
+        return wire | {"series": metadata.series, "ca-cert": metadata.ca_cert, "ca-private-key": ""}
+    return wire | {"base": f"ubuntu@{SERIES_NUMBERS.get(metadata.series, metadata.series)}"}
