@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection
 
 from jujulab_controller import deltas
-from jujulab_controller.errors import STOPPED
+from jujulab_controller.errors import STOPPED, unknown_model
 from jujulab_controller.hub import Topic, Watcher, WatcherStoppedError
 from jujulab_controller.state import models, snapshot, upgrades
 from jujulab_controller.status import Json, StatusBuilder
@@ -105,6 +105,8 @@ class AllWatcher:
                 await asyncio.sleep(_GATHER_SECONDS)
             now = await self._picture()
             found = deltas.changes(self._told, now)
+            if self._model is not None and not found and not now:
+                raise unknown_model(self._model)
             self._told = now
         return {"deltas": found}
 
@@ -121,5 +123,6 @@ class AllWatcher:
 
     def _load(self, db: Connection) -> list[snapshot.Snapshot]:
         if self._model is not None:
-            return [snapshot.load(db, self._model)]
+            # Of a model that is gone, everything is.
+            return [snapshot.load(db, self._model)] if models.find(db, self._model) is not None else []
         return [snapshot.load(db, model.uuid) for model in models.visible(db, "", everything=True)]

@@ -82,7 +82,7 @@ def _access(db: Connection, session: Session) -> Access:
     """What the session's user may do; read at every call, so that a revoked right ends at once."""
     uuid = session.model_uuid
     if uuid is not None and models.find(db, uuid) is None:
-        raise RpcError(f'unknown model: "{uuid}"', "model not found")
+        raise errors.unknown_model(uuid)
     if session.is_logged_in and session.identity.kind == "user":
         return users.access(db, session.identity.name, uuid)
     return Access.NONE
