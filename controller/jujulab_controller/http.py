@@ -17,7 +17,7 @@ from jujulab_controller.auth import Access, Identity
 from jujulab_controller.backups_http import BackupsHttp
 from jujulab_controller.debug_log import Filter
 from jujulab_controller.door import trust
-from jujulab_controller.errors import UNAUTHORIZED, permission_denied
+from jujulab_controller.errors import MODEL_NOT_FOUND, UNAUTHORIZED, permission_denied, unknown_model
 from jujulab_controller.http_errors import error as http_error
 from jujulab_controller.login import check_user, wrong_password
 from jujulab_controller.register import register
@@ -38,7 +38,7 @@ _HTTP_STATUS = {
     UNAUTHORIZED: 401,
     "no credentials provided": 401,
     "not found": 404,
-    "model not found": 404,
+    MODEL_NOT_FOUND: 404,
     "bad request": 400,
     "operation is blocked": 400,
     "try again": 429,
@@ -111,10 +111,12 @@ class Http:
         try:
             version = Binary.parse(request.match_info["version"])
             model = request.match_info.get("model") or services.controller_model
-            await services.store.read(lambda db: models.get(db, model))
+            await self._need_model(model)
             row = await services.binaries.ensure(model, version)
         except JujulabError as error:
             message = error.message if isinstance(error, RpcError) else str(error)
+            if isinstance(error, RpcError) and error.code == MODEL_NOT_FOUND:
+                return http_error(_HTTP_STATUS[error.code], message, error.code)
             logger.error("error fetching agent binaries: %s", message)
             return http_error(400, f"error fetching agent binaries: {message}", "")
         return web.FileResponse(services.binaries.path(row.sha256), headers={"Content-Type": TAR_GZ})
@@ -181,6 +183,7 @@ class Http:
             row = await services.binaries.add(keeper, first, _body(request), "upload")
         except VerificationError as error:
             raise RpcError(str(error), "bad request") from error
+        endpoint = await services.user_endpoint()
         tools = []
         for name in dict.fromkeys([first.series, *series]):
             version = Binary(first.number, name, first.arch)
@@ -188,12 +191,16 @@ class Http:
             tools.append(
                 {
                     "version": str(version),
-                    "url": services.tools_url(model, version),
+                    "url": services.tools_url(model, version, endpoint),
                     "sha256": row.sha256,
                     "size": row.size,
                 }
             )
         return tools
+
+    async def _need_model(self, uuid: str) -> None:
+        if await self._services.store.read(lambda db: models.find(db, uuid)) is None:
+            raise unknown_model(uuid)
 
     async def _authenticate(self, request: web.Request, model: str, need: Access) -> Identity:
         """Checks HTTP basic auth with a user's tag as the name."""
@@ -208,7 +215,7 @@ class Http:
             raise wrong_password()
         name = tag.removeprefix("user-").removesuffix("@local")
         await check_user(self._services, name, password, request.remote or "")
-        await self._services.store.read(lambda db: models.get(db, model))
+        await self._need_model(model)
         if await self._services.store.read(lambda db: users.access(db, name, model)) < need:
             raise permission_denied()
         return Identity("user", name, f"user-{name}")

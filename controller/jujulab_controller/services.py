@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +15,7 @@ from jujulab_controller.hub import Hub
 from jujulab_controller.internet import Internet
 from jujulab_controller.logsink import LogSink
 from jujulab_controller.presence import Presence
-from jujulab_controller.state import models, upgrades
+from jujulab_controller.state import lease, models, upgrades
 from jujulab_controller.state.store import Store
 from jujulab_core.boundary import reach
 from jujulab_core.layout import API_PORT
@@ -81,16 +82,21 @@ class Services:
         """Tells by its tag whether an agent of this model has been absent for too long."""
         return lambda tag: self.presence.is_lost(model_uuid, tag)
 
-    def tools_url(self, model_uuid: str, version: Binary) -> str:
-        """Where machines get a binary."""
-        return f"https://{LAB_ENDPOINT}/model/{model_uuid}/tools/{version}"
+    def tools_url(self, model_uuid: str, version: Binary, endpoint: str = LAB_ENDPOINT) -> str:
+        """Where a binary is to be had: for machines, or where another endpoint is named, for who reaches that."""
+        return f"https://{endpoint}/model/{model_uuid}/tools/{version}"
+
+    async def user_endpoint(self) -> str:
+        """Where people's clients reach this controller; the lab's own name for it means nothing to them."""
+        endpoints = json.loads((await self.store.read(models.the_controller)).api_endpoints)
+        return str(endpoints[0]) if endpoints else LAB_ENDPOINT
 
     def logged_out(self, session: Session) -> None:
         """Notes that a connection has ended."""
         if session.is_logged_in and session.identity.is_agent and session.model_uuid:
             self.presence.disconnected(session.model_uuid, session.identity.tag)
         if session.lease_holder:
-            self.store.post(lambda tx: upgrades.release(tx, session.lease_holder))
+            self.store.post(lambda tx: lease.release(tx, session.lease_holder))
 
     async def close(self) -> None:
         """Ends the parts in order; what was acknowledged is on disk already."""

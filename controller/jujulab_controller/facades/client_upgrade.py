@@ -30,13 +30,14 @@ async def find_tools(call: Call) -> dict[str, Any]:
     if not wanted:
         message = found.error or "no matching agent binaries available"
         return {"list": [], "error": {"message": message, "code": NOT_FOUND}}
+    endpoint = await call.services.user_endpoint()
     listed = []
     for binary in wanted:
         entry = await describe(call.services, call.model, binary, stream)
         listed.append(
             {
                 "version": entry["binary"],
-                "url": entry["url"],
+                "url": call.services.tools_url(call.model, binary, endpoint),
                 "sha256": entry["sha256"],
                 "size": entry["size"],
             }
