@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Iterable
 from typing import Any
 
 from sqlalchemy import Row
 
-from jujulab_controller import controller_config
+from jujulab_controller import charms, controller_config
+from jujulab_controller.errors import bad_request
 from jujulab_core import rollout
 from jujulab_core.errors import RpcError
-from jujulab_core.simplestreams import check_stream
+from jujulab_core.simplestreams import SERIES_NUMBERS, check_stream
+from jujulab_core.version import Number
 
 DEFAULTS: dict[str, Any] = {
     "agent-metadata-url": "",
@@ -21,6 +25,7 @@ DEFAULTS: dict[str, Any] = {
     "apt-no-proxy": "",
     "authorized-keys": "",
     "automatically-retry-hooks": True,
+    "default-base": "",
     "default-series": "",
     "development": False,
     "ftp-proxy": "",
@@ -33,8 +38,11 @@ DEFAULTS: dict[str, Any] = {
     "juju-https-proxy": "",
     "juju-no-proxy": "127.0.0.1,localhost,::1",
     "logging-config": "<root>=INFO",
+    "max-action-results-age": "336h",
+    "max-action-results-size": "5G",
     "max-status-history-age": "336h",
     "max-status-history-size": "5G",
+    "net-bond-reconfigure-delay": 17,
     "no-proxy": "127.0.0.1,localhost,::1",
     "provisioner-harvest-mode": "destroyed",
     "proxy-ssh": False,
@@ -44,12 +52,19 @@ DEFAULTS: dict[str, Any] = {
     "test-mode": False,
     "update-status-hook-interval": "5m",
 }
+# What Juju calls a base from 3.1 on, and nothing else from 4.0 on. What is kept is the series.
+_BASES_SINCE, _SERIES_UNTIL = Number(3, 1), Number(4, 0)
 # Set when the model is made and never again.
 FIXED = ("name", "type", "uuid")
 NOT_SETTABLE = "agent-version cannot be changed"
 # The lists of exceptions are in neither set: they have defaults.
 _LEGACY_PROXIES = ("http-proxy", "https-proxy", "ftp-proxy")
 _JUJU_PROXIES = ("juju-http-proxy", "juju-https-proxy", "juju-ftp-proxy")
+
+
+def defaults(controller: Row[Any]) -> dict[str, Any]:
+    """What a controller of this version has for settings that nobody made."""
+    return {key: value for key, value in DEFAULTS.items() if key not in _unknown(controller)}
 
 
 def effective(model: Row[Any], controller: Row[Any]) -> dict[str, dict[str, Any]]:
@@ -65,7 +80,10 @@ def effective(model: Row[Any], controller: Row[Any]) -> dict[str, dict[str, Any]
     for key, value in controller_config.model_defaults(controller).items():
         if own.get(key) == value:
             settings[key]["source"] = "controller"
-    return dict(sorted(settings.items()))
+    series = settings["default-series"]
+    settings["default-base"] = {**series, "value": _base(str(series["value"]))}
+    unknown = _unknown(controller)
+    return {key: setting for key, setting in sorted(settings.items()) if key not in unknown}
 
 
 def check(changes: dict[str, Any]) -> dict[str, Any]:
@@ -87,7 +105,33 @@ def check(changes: dict[str, Any]) -> dict[str, Any]:
             rollout.checked(option, value, key)
     if checked.get("agent-stream"):
         check_stream(str(checked["agent-stream"]))
+    if "default-base" in checked:
+        checked["default-series"] = _series(str(checked.pop("default-base")))
     return checked
+
+
+def as_kept(keys: Iterable[str]) -> list[str]:
+    """The names under which settings are kept."""
+    return ["default-series" if key == "default-base" else key for key in keys]
+
+
+def _unknown(controller: Row[Any]) -> set[str]:
+    version = Number.parse(controller.version)
+    return ({"default-base"} if version < _BASES_SINCE else set()) | (
+        {"default-series"} if version >= _SERIES_UNTIL else set()
+    )
+
+
+def _base(series: str) -> str:
+    return f"ubuntu@{SERIES_NUMBERS.get(series, series)}" if series else ""
+
+
+def _series(base: str) -> str:
+    name, _, channel = base.partition("@")
+    series = charms.series_of({"channel": channel})
+    if base and (name != "ubuntu" or not series):
+        raise bad_request(f'base "{base}" not valid')
+    return series
 
 
 def check_together(settings: dict[str, Any]) -> None:
@@ -107,6 +151,10 @@ def _typed(key: str, value: Any) -> Any:
         if str(value).lower() not in words:
             raise RpcError(f'{key}: expected bool, got string("{value}")')
         return words[str(value).lower()]
+    if type(default) is int and type(value) is not int:
+        if not re.fullmatch(r"-?\d{1,9}", str(value)):
+            raise RpcError(f'{key}: expected number, got string("{value}")')
+        return int(value)
     if isinstance(value, dict | list) or value is None:
         raise RpcError(f"{key}: expected a text, a number or a truth")
     return value

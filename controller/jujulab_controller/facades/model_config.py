@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from jujulab_controller.auth import Access
-from jujulab_controller.config import FIXED, check, check_together, effective
+from jujulab_controller.config import FIXED, as_kept, check, check_together, effective
 from jujulab_controller.errors import permission_denied
 from jujulab_controller.rpc.call import Call
 from jujulab_controller.rpc.registry import Where, facade
@@ -53,7 +53,7 @@ async def model_unset(call: Call) -> dict[str, Any]:
 
     def write(tx: Tx) -> None:
         models.check_blocks(tx.db, call.model, "change")
-        models.change_config(tx, call.model, {}, keys)
+        models.change_config(tx, call.model, {}, as_kept(keys))
 
     await call.services.store.write(write)
     return {}

@@ -19,7 +19,7 @@ async def model_defaults_for_clouds(call: Call) -> dict[str, Any]:
     """Juju's own defaults and, where there are, the controller's; the lab's only cloud has all of them."""
     mine = await call.services.store.read(models.the_controller)
     own = controller_config.model_defaults(mine)
-    known: dict[str, dict[str, Any]] = {key: {"default": value} for key, value in config.DEFAULTS.items()}
+    known: dict[str, dict[str, Any]] = {key: {"default": value} for key, value in config.defaults(mine).items()}
     for key, value in own.items():
         known.setdefault(key, {})["controller"] = value
 
@@ -55,7 +55,7 @@ async def unset_model_defaults(call: Call) -> dict[str, Any]:
     """Puts keys back to Juju's own defaults."""
 
     async def one(item: dict[str, Any]) -> dict[str, Any]:
-        keys = set(texts(item, "keys"))
+        keys = set(config.as_kept(texts(item, "keys")))
 
         def write(tx: Tx) -> None:
             mine = models.the_controller(tx.db)
