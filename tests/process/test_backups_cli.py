@@ -131,7 +131,8 @@ def test_what_is_kept_on_the_controller(lab: Lab, tmp_path: Path) -> None:
 def test_what_is_refused(lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for line in ("create-backup -m default", "backups -m default", "restore-backup -m default --id x"):
         assert lab(line) == (1, "", f"ERROR {NOT_HERE}\n"), line
-    assert lab("restore-backup --file nowhere").err == "ERROR cannot read nowhere: No such file or directory\n"
+    missing = "ERROR cannot read nowhere: No such file or directory\n"
+    assert lab("restore-backup --file nowhere") == (2, "", missing)
     assert 'backup metadata "x" not found' in lab("restore-backup --id x").err
     (tmp_path / "junk").write_text("junk")
     assert lab("restore-backup --file junk").err.startswith("ERROR cannot read the backup archive: it is not a gzipped")

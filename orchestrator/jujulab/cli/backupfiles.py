@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from jujulab.session import DIAL_SECONDS, Session
-from jujulab_core.errors import ConnectionLost, JujulabError, RpcError, VerificationError
+from jujulab_core.errors import ConnectionLost, JujulabError, RpcError, UsageError, VerificationError
 from jujulab_core.rpc.channel import dial, tls_context
 from jujulab_core.version import Number
 
@@ -86,12 +86,12 @@ def upload(session: Session, model_uuid: str, source: Path) -> str:
     Raises:
         RpcError: The controller refused.
         ConnectionLost: The controller does not answer, or stopped answering.
-        JujulabError: The file cannot be read.
+        UsageError: The file cannot be read.
     """
     try:
         file = source.open("rb")
     except OSError as error:
-        raise JujulabError(f"cannot read {source}: {error.strerror}") from error
+        raise UsageError(f"cannot read {source}: {error.strerror}") from error
     with file, _exchange(session, "PUT", file, model_uuid) as answer:
         return str(json.load(answer)["id"])
 
