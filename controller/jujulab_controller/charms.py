@@ -14,8 +14,11 @@ from jujulab_core.version import Number
 _CHARM_RE = re.compile(
     rf"(?:(?P<schema>cs|ch|local):)?(?:~[a-z0-9-]+/)?(?:[a-z0-9]+/){{0,2}}(?P<name>{APPLICATION_RE.pattern})(?:-(?P<rev>\d{{1,9}}))?"
 )
-# The lab has no charm store; a charm without a revision is taken as its first.
+# The lab has no charm store; a charm without a revision is taken as its first, and one without a channel as stable.
 _DEFAULT_REVISION = 1
+DEFAULT_CHANNEL = "stable"
+# As a revision: none was asked for.
+LATEST = -1
 
 
 class Charm(NamedTuple):
@@ -32,7 +35,7 @@ class Charm(NamedTuple):
     revision: int
 
 
-def parse(text: str, controller: Number, series: str, arch: str) -> Charm:
+def parse(text: str, controller: Number, series: str, arch: str, revision: int = LATEST) -> Charm:
     """Reads ``ubuntu``, ``cs:ubuntu-12``, ``cs:bionic/ubuntu-12`` or ``ch:ubuntu``.
 
     Args:
@@ -40,6 +43,7 @@ def parse(text: str, controller: Number, series: str, arch: str) -> Charm:
         controller: The controller's version: up to 2.8 a bare name is the charm store's, later Charmhub's.
         series: Part of a Charmhub URL.
         arch: Part of a Charmhub URL.
+        revision: What was asked for beside the name; a revision within the name goes over it.
 
     Raises:
         RpcError: It is not a charm's name.
@@ -48,10 +52,18 @@ def parse(text: str, controller: Number, series: str, arch: str) -> Charm:
     if not match:
         raise RpcError(f'cannot parse name and/or revision in URL "{text}": name "{text}" not valid')
     name = match["name"]
-    revision = int(match["rev"]) if match["rev"] else _DEFAULT_REVISION
+    if match["rev"]:
+        revision = int(match["rev"])
+    elif revision == LATEST:
+        revision = _DEFAULT_REVISION
     schema = match["schema"] or ("cs" if (controller.major, controller.minor) < (2, 9) else "ch")
     middle = f"{arch}/{series}/" if schema == "ch" else ""
     return Charm(f"{schema}:{middle}{name}-{revision}", name, revision)
+
+
+def channel_of(origin: Mapping[str, Any]) -> str:
+    """The channel that a charm's origin names, as people write it: ``2/edge``; empty where it names none."""
+    return "/".join(str(origin[key]) for key in ("track", "risk", "branch") if origin.get(key))
 
 
 def workload_version(charm: str, series: str) -> str:

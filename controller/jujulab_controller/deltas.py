@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from jujulab_controller import charms
+from jujulab_controller import charms, constraints
 from jujulab_controller.config import effective
 from jujulab_controller.state.machines import addresses_of
-from jujulab_controller.status import Json, StatusBuilder
+from jujulab_controller.status import Json, StatusBuilder, hardware
 
 # What identifies an entity among deltas: its model, its kind and its name.
 Key = tuple[str, str, str]
@@ -86,7 +86,7 @@ def _machine(builder: StatusBuilder, machine: Any) -> Json:
         "container-type": "",
         "supported-containers": [],
         "supported-containers-known": True,
-        "hardware-characteristics": {"arch": machine.arch},
+        "hardware-characteristics": hardware(machine),
         "jobs": entry["jobs"],
         "addresses": [
             {"value": address, "type": "ipv6" if ":" in address else "ipv4", "scope": "local-cloud"}
@@ -106,7 +106,7 @@ def _application(builder: StatusBuilder, app: Any) -> Json:
         "owner-tag": "",
         "life": app.life,
         "min-units": 0,
-        "constraints": {},
+        "constraints": constraints.load(app.constraints),
         "config": json.loads(app.config),
         "subordinate": bool(app.subordinate),
         "status": _current(builder.application(app)),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import Any
 
@@ -10,11 +9,22 @@ from sqlalchemy import Connection, Row
 
 from jujulab_controller import charms, clock
 from jujulab_controller.auth import Access, access_name
+from jujulab_controller.placement import default_series
 from jujulab_controller.state import snapshot, users
-from jujulab_controller.status import StatusBuilder
+from jujulab_controller.status import StatusBuilder, hardware
 
 Json = dict[str, Any]
-_DEFAULT_SERIES = "bionic"
+# What a model has no more from this version of ``ModelManager`` on: it belongs to a qualifier instead of a user.
+QUALIFIED = 11
+_GONE = ("owner-tag", "sla", "default-series")
+
+
+def for_version(entry: Json, version: int) -> Json:
+    """What is said of a model, as a version of ``ModelManager`` has it (the wire specification, section 13)."""
+    if version < QUALIFIED:
+        return entry
+    kept = {key: value for key, value in entry.items() if key not in _GONE}
+    return kept | {"qualifier": entry["owner-tag"].removeprefix("user-")}
 
 
 def reference(model: Row[Any]) -> Json:
@@ -30,7 +40,7 @@ def info(db: Connection, uuid: str, is_lost: Callable[[str], bool]) -> Json:
     """
     rows = snapshot.load(db, uuid)
     builder = StatusBuilder(rows, is_lost)
-    return _common(rows.model, rows.controller) | {
+    return _common(db, rows) | {
         "cloud-credential-validity": True,
         "users": [
             {
@@ -71,7 +81,7 @@ def summary(db: Connection, model: Row[Any], user: str) -> Json:
     rows = snapshot.load(db, model.uuid)
     access = min(users.access(db, user, model.uuid), Access.ADMIN)
     mine = next((row for row in users.of_model(db, model.uuid) if row.name == user), None)
-    return _common(model, rows.controller) | {
+    return _common(db, rows) | {
         "user-access": access_name(access),
         "last-connection": mine.last_connection if mine is not None else None,
         "counts": [
@@ -87,8 +97,9 @@ def credential_tag(controller: Row[Any], user: str) -> str:
     return f"cloudcred-{controller.cloud}_{user}_{controller.region}"
 
 
-def _common(model: Row[Any], controller: Row[Any]) -> Json:
-    series = str(json.loads(model.config).get("default-series") or _DEFAULT_SERIES)
+def _common(db: Connection, rows: snapshot.Snapshot) -> Json:
+    model, controller = rows.model, rows.controller
+    series = default_series(db, model.uuid)
     base = charms.base_of(series)
     return {
         "name": model.name,
@@ -119,7 +130,7 @@ def _machine(builder: StatusBuilder, machine: Row[Any]) -> Json:
     entry = builder.machine(machine)
     return {
         "id": machine.id,
-        "hardware": {"arch": machine.arch},
+        "hardware": hardware(machine),
         "instance-id": machine.instance_id,
         "display-name": machine.instance_id,
         "status": entry["agent-status"]["status"],

@@ -6,9 +6,11 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from jujulab_controller import constraints
 from jujulab_controller.errors import bad_request
 from jujulab_controller.state import applications, machines, models
 from jujulab_controller.state.store import Tx
+from jujulab_core.errors import RpcError
 
 
 def default_arch(db: Connection, model_uuid: str) -> str:
@@ -25,6 +27,12 @@ def default_series(db: Connection, model_uuid: str) -> str:
         return str(configured)
     found = machines.of_model(db, models.the_controller(db).model_uuid)
     return found[0].series if found else "bionic"
+
+
+def add_machine(tx: Tx, model_uuid: str, series: str, wanted: dict[str, Any]) -> str:
+    """Adds a machine with the model's constraints and, over them, its own; returns its id."""
+    own = constraints.load(models.get(tx.db, model_uuid).constraints)
+    return machines.add(tx, model_uuid, series, default_arch(tx.db, model_uuid), constraints.shown(own, wanted))
 
 
 def add_units(tx: Tx, model_uuid: str, application: str, count: int, placement: list[dict[str, Any]]) -> list[str]:
@@ -50,9 +58,19 @@ def add_units(tx: Tx, model_uuid: str, application: str, count: int, placement: 
     for at in range(count):
         machine_id = _machine(placement[at]) if at < len(placement) else ""
         if not machine_id:
-            machine_id = machines.add(tx, model_uuid, app.series, default_arch(tx.db, model_uuid))
+            machine_id = add_machine(tx, model_uuid, app.series, constraints.load(app.constraints))
         names.append(applications.add_unit(tx, model_uuid, application, machine_id))
     return names
+
+
+def check_new_machine(directive: dict[str, Any]) -> None:
+    """Refuses a placement of a new machine: there are neither containers in machines nor zones.
+
+    Raises:
+        RpcError: It is one.
+    """
+    if _machine(directive):
+        raise _unsupported(directive)
 
 
 def _machine(directive: dict[str, Any]) -> str:
@@ -60,6 +78,11 @@ def _machine(directive: dict[str, Any]) -> str:
     scope, where = str(directive.get("scope") or ""), str(directive.get("directive") or "")
     if scope == "#" and where.isdigit():
         return where
-    if not where or where == "new":
+    if (not where and scope in ("", "#")) or where == "new":
         return ""
-    raise bad_request(f'unsupported placement "{scope}:{where}": the lab knows machine numbers only')
+    raise _unsupported(directive)
+
+
+def _unsupported(directive: dict[str, Any]) -> RpcError:
+    scope, where = str(directive.get("scope") or ""), str(directive.get("directive") or "")
+    return bad_request(f'unsupported placement "{scope}:{where}": the lab knows machine numbers only')

@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import Row
 
-from jujulab_controller import charms
+from jujulab_controller import charms, constraints
 from jujulab_controller.state.machines import addresses_of
 from jujulab_controller.state.snapshot import Snapshot
 from jujulab_core.tags import machine_tag, unit_tag
@@ -36,6 +36,11 @@ def status(word: str, info: str, since: str | None, *, version: str = "", kind: 
         "version": version,
         "life": life,
     }
+
+
+def hardware(machine: Row[Any]) -> Json:
+    """A machine's hardware. All machines of a lab share that of its host, so none has a part of it that is its own."""
+    return {"arch": machine.arch, "cores": 0, "mem": 0}
 
 
 class StatusBuilder:
@@ -172,7 +177,7 @@ class StatusBuilder:
             "network-interfaces": _interfaces(addresses),
             "containers": {},
             "constraints": machine.constraints,
-            "hardware": f"arch={machine.arch} cores=0 mem=0M",
+            "hardware": constraints.shown(hardware(machine)),
             "jobs": ["JobManageModel", "JobHostUnits"] if is_controller else ["JobHostUnits"],
             "has-vote": is_controller,
             "wants-vote": is_controller,
@@ -196,7 +201,7 @@ class StatusBuilder:
             "charm": app.charm_url,
             "charm-version": "",
             "charm-profile": "",
-            "charm-channel": "stable" if app.charm_url.startswith("ch:") else "",
+            "charm-channel": app.charm_channel,
             "charm-rev": app.charm_rev,
             "series": app.series,
             "base": charms.base_of(app.series),

@@ -141,8 +141,10 @@ class Session:
             answer = client.call("ModelManager", "ListModels", {"tag": self.user_tag})
         models = {}
         for entry in answer.get("user-models") or ():
-            owner = entry["model"]["owner-tag"].removeprefix("user-").removesuffix("@local")
-            models[f"{owner}/{entry['model']['name']}"] = entry["model"]["uuid"]
+            model = entry["model"]
+            # From 4.0 on a controller says who owns a model by the qualifier of its name.
+            owner = (model.get("owner-tag") or model["qualifier"]).removeprefix("user-").removesuffix("@local")
+            models[f"{owner}/{model['name']}"] = model["uuid"]
         self.store.set_models(self.controller.name, models)
         return models
 

@@ -32,12 +32,15 @@ async def deploy(call: Call) -> dict[str, Any]:
         subordinate = item.get("subordinate") is True
         count = 0 if subordinate else _count(item)
         placement, config = items(item, "placement"), mapping(item, "config")
+        origin, constraints = mapping(item, "charm-origin"), mapping(item, "constraints")
+        channel = text(item, "channel") or charms.channel_of(origin)
+        revision = number(origin, "revision", charms.LATEST)
 
         def write(tx: Tx) -> None:
             models.check_blocks(tx.db, call.model, "change")
             series = wanted or default_series(tx.db, call.model)
             arch = default_arch(tx.db, call.model)
-            charm = charms.parse(url, call.services.version, series, arch)
+            charm = charms.parse(url, call.services.version, series, arch, revision)
             applications.deploy(
                 tx,
                 call.model,
@@ -46,6 +49,8 @@ async def deploy(call: Call) -> dict[str, Any]:
                 series,
                 subordinate=subordinate,
                 config=config,
+                constraints=constraints,
+                channel=channel,
             )
             if count:
                 add_units(tx, call.model, name or charm.name, count, placement)
@@ -66,6 +71,29 @@ async def add_units_(call: Call) -> dict[str, Any]:
         return add_units(tx, call.model, name, count, placement)
 
     return {"units": await call.services.store.write(write)}
+
+
+@application.method("Expose", Access.WRITE)
+async def expose(call: Call) -> dict[str, Any]:
+    """Says that an application may be reached from everywhere; in a lab all of them may."""
+    return await _set_exposed(call, exposed=True)
+
+
+@application.method("Unexpose", Access.WRITE)
+async def unexpose(call: Call) -> dict[str, Any]:
+    """Takes that back."""
+    return await _set_exposed(call, exposed=False)
+
+
+async def _set_exposed(call: Call, *, exposed: bool) -> dict[str, Any]:
+    name = call.text("application")
+
+    def write(tx: Tx) -> None:
+        models.check_blocks(tx.db, call.model, "change")
+        applications.set_exposed(tx, call.model, name, exposed=exposed)
+
+    await call.services.store.write(write)
+    return {}
 
 
 @application.method("AddRelation", Access.WRITE)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from jujulab_controller import charms, constraints
 from jujulab_controller.auth import Access
 from jujulab_controller.facades.application import application
 from jujulab_controller.facades.bulk import each
@@ -29,8 +30,11 @@ async def get(call: Call) -> dict[str, Any]:
         "charm": app.charm_url,
         "config": dict(sorted(settings.items())),
         "application-config": {},
-        "constraints": {},
+        "constraints": constraints.load(app.constraints),
         "series": app.series,
+        "base": charms.base_of(app.series),
+        "channel": app.charm_channel,
+        "endpoint-bindings": {},
     }
 
 

@@ -8,7 +8,7 @@ from jujulab_controller.auth import Access
 from jujulab_controller.charms import series_of
 from jujulab_controller.errors import bad_request, entry
 from jujulab_controller.facades.bulk import each
-from jujulab_controller.placement import default_arch, default_series
+from jujulab_controller.placement import add_machine, check_new_machine, default_series
 from jujulab_controller.rpc.call import Call, entity, mapping, text
 from jujulab_controller.rpc.registry import Where, facade
 from jujulab_controller.state import applications, machines, models
@@ -82,12 +82,14 @@ async def _add(call: Call, item: dict[str, Any]) -> dict[str, Any]:
     series = text(item, "series") or series_of(mapping(item, "base"))
     if item.get("parent-id") or item.get("container-type"):
         raise bad_request("the lab has no containers in machines: add a machine instead")
+    check_new_machine(mapping(item, "placement"))
+    constraints = mapping(item, "constraints")
 
     def write(tx: Tx) -> str:
         models.check_blocks(tx.db, call.model, "change")
         wanted = series or default_series(tx.db, call.model)
         if wanted not in SERIES_NUMBERS:
             raise bad_request(f'unknown series "{wanted}"')
-        return machines.add(tx, call.model, wanted, default_arch(tx.db, call.model))
+        return add_machine(tx, call.model, wanted, constraints)
 
     return {"machine": await call.services.store.write(write)}

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from jujulab_controller import upgrade_requests
+from jujulab_controller.errors import NOT_SUPPORTED
 from jujulab_controller.rpc.call import Call, entity
 from jujulab_controller.rpc.registry import Where, facade
+from jujulab_core.errors import RpcError
 from jujulab_core.rules.serverside import UpgradeRequest
 from jujulab_core.version import Number
 
@@ -34,8 +36,10 @@ async def upgrade_model(call: Call) -> dict[str, Any]:
     )
 
 
-@model_upgrader.method("AbortModelUpgrade", until="4.0.0")
+@model_upgrader.method("AbortModelUpgrade")
 async def abort_model_upgrade(call: Call) -> dict[str, Any]:
-    """Clears the record of a model's upgrade."""
+    """Clears the record of a model's upgrade; from 4.0 on Juju has no such record."""
+    if call.services.version >= Number(4, 0):
+        raise RpcError("abort model upgrade not supported", NOT_SUPPORTED)
     await upgrade_requests.abort(call.services, call.identity, entity(call.text("model-tag"), "model"))
     return {}

@@ -50,7 +50,7 @@ async def all_addresses(call: Call) -> dict[str, Any]:
     async def one(tag: str) -> dict[str, Any]:
         return {"addresses": addresses_of(await _machine(call, tag))}
 
-    return await each(call.tags(), one)
+    return await each(call.tags(), one, {"addresses": []})
 
 
 @ssh_client.method("PublicKeys", Access.ADMIN)

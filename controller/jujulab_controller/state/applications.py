@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import Connection, Row, delete, insert, select, update
@@ -39,6 +41,18 @@ def set_config(tx: Tx, model_uuid: str, name: str, config: dict[str, Any]) -> No
     """Replaces the settings of an application."""
     same = (applications.c.model_uuid == model_uuid, applications.c.name == name)
     tx.db.execute(update(applications).where(*same).values(config=json.dumps(config)))
+    tx.notify("application", model_uuid, name)
+
+
+def set_exposed(tx: Tx, model_uuid: str, name: str, *, exposed: bool) -> None:
+    """Notes whether an application may be reached from everywhere.
+
+    Raises:
+        RpcError: No such application.
+    """
+    get(tx.db, model_uuid, name)
+    same = (applications.c.model_uuid == model_uuid, applications.c.name == name)
+    tx.db.execute(update(applications).where(*same).values(exposed=int(exposed)))
     tx.notify("application", model_uuid, name)
 
 
@@ -90,7 +104,16 @@ def get_unit(db: Connection, model_uuid: str, name: str) -> Row[Any]:
 
 
 def deploy(
-    tx: Tx, model_uuid: str, name: str, charm: Charm, series: str, *, subordinate: bool, config: dict[str, Any]
+    tx: Tx,
+    model_uuid: str,
+    name: str,
+    charm: Charm,
+    series: str,
+    *,
+    subordinate: bool,
+    config: dict[str, Any],
+    constraints: Mapping[str, Any] = MappingProxyType({}),
+    channel: str = "",
 ) -> None:
     """Adds an application without units.
 
@@ -109,9 +132,11 @@ def deploy(
             charm_url=charm.url,
             charm_name=charm.name,
             charm_rev=charm.revision,
+            charm_channel=channel or (charms.DEFAULT_CHANNEL if charm.url.startswith("ch:") else ""),
             series=series,
             subordinate=int(subordinate),
             config=json.dumps(config),
+            constraints=json.dumps(dict(constraints)),
             workload_version=charms.workload_version(charm.name, series),
             since=clock.now(),
         )

@@ -147,6 +147,7 @@ applications = _table(
     _text("workload_version"),
     _number("next_unit"),
     _text("since"),
+    _text("charm_channel"),
 )
 
 units = _table(

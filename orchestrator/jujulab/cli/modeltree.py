@@ -12,8 +12,8 @@ Wire = Mapping[str, Any]
 
 
 def owner_of(wire: Wire) -> str:
-    """The name of a model's owner."""
-    return str(wire.get("owner-tag", "")).removeprefix("user-").removesuffix("@local")
+    """The name of a model's owner; from 4.0 on a controller calls it the qualifier."""
+    return str(wire.get("owner-tag") or wire.get("qualifier") or "").removeprefix("user-").removesuffix("@local")
 
 
 def filled(tree: dict[str, Any]) -> dict[str, Any]:

@@ -54,6 +54,7 @@ def command(
         params: dict[str, Any] = {
             "name": name,
             "owner-tag": f"user-{user}",
+            "qualifier": user,
             "cloud-tag": f"cloud-{cloud_name}",
             "region": region,
             "config": values,
