@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import json
+import subprocess
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
+from docker.errors import APIError, NotFound
 
-from jujulab.faults import disk, traffic
+from jujulab.faults import disk, hands, traffic
 from jujulab.faults.kinds import conf_damaged
-from jujulab.faults.model import Kind, Record
+from jujulab.faults.model import Kind, Record, Scene
 from jujulab.faults.registry import find, kinds
 from jujulab.faults.targets import Scope, Target
 from jujulab_core import agentconf
-from jujulab_core.errors import UsageError
+from jujulab_core.errors import JujulabError, UsageError
 from tests.support.fake_machine import FakeMachine
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -194,3 +199,81 @@ def test_what_mending_needs_is_noted_before_anything_is_changed(kind: str) -> No
     made = machine("active")
     find(kind).inject(made.scene, record(kind), made.keep)
     assert made.did[0] == "note"
+
+
+class HelperContainer:
+    """What Docker would make; its command is run here."""
+
+    def __init__(self, image: str, command: list[str], **kwargs: object) -> None:
+        self.command, self.kwargs, self.parts = command, kwargs, []
+        self.removed = False
+
+    def attach(self, **_: object) -> HelperContainer:
+        return self
+
+    def start(self) -> None:
+        ended = subprocess.run(self.command, capture_output=True, check=False)
+        self.parts = [(ended.stdout[:3], None), (None, ended.stderr), (ended.stdout[3:], None)]
+
+    def __iter__(self) -> Iterator[tuple[bytes | None, bytes | None]]:
+        return iter(self.parts)
+
+    def close(self) -> None:
+        pass
+
+    def wait(self, condition: str) -> None:
+        raise NotFound("it has removed itself")
+
+    def remove(self, force: bool) -> None:
+        self.removed = True
+
+
+def helpers(made: list[HelperContainer]) -> Scene:
+    def create(*args: Any, **kwargs: object) -> HelperContainer:
+        made.append(HelperContainer(*args, **kwargs))
+        return made[-1]
+
+    client = SimpleNamespace(containers=SimpleNamespace(create=create))
+    return Scene(SimpleNamespace(client=client), "demo")  # type: ignore[arg-type]
+
+
+DIES = "echo half; kill -KILL $PPID $$"
+
+
+@pytest.mark.parametrize(
+    ("script", "may_be_killed", "expected"),
+    [
+        ("echo words; echo noise >&2", False, "words\n"),
+        ("printf 'no end' >&2", False, ""),
+        (DIES, True, "half\n"),
+    ],
+)
+def test_what_a_helper_prints(script: str, may_be_killed: bool, expected: str) -> None:
+    made: list[HelperContainer] = []
+    assert hands.beside(helpers(made), "x", hands.NETWORK, script, "do it", may_be_killed=may_be_killed) == expected
+    assert made[0].kwargs["auto_remove"]
+
+
+@pytest.mark.parametrize(
+    ("script", "may_be_killed", "reason"),
+    [
+        ("echo one >&2; echo two >&2; false; echo never", False, "cannot do it: two"),
+        ("exit 3", True, "cannot do it: exit code 3"),
+        (DIES, False, "cannot do it: it was killed"),
+    ],
+)
+def test_why_a_helper_fails(script: str, may_be_killed: bool, reason: str) -> None:
+    with pytest.raises(JujulabError) as raised:
+        hands.beside(helpers([]), "x", hands.NETWORK, script, "do it", may_be_killed=may_be_killed)
+    assert str(raised.value) == reason
+
+
+def test_a_helper_that_cannot_start_is_not_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: HelperContainer) -> None:
+        raise APIError("no", explanation="no")
+
+    monkeypatch.setattr(HelperContainer, "start", refuse)
+    made: list[HelperContainer] = []
+    with pytest.raises(JujulabError, match="cannot do it: no"):
+        hands.beside(helpers(made), "x", hands.NETWORK, "true", "do it")
+    assert made[0].removed

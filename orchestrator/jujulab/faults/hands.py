@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from docker.errors import APIError, ContainerError
+from docker.errors import APIError, DockerException, NotFound
 from docker.models.containers import Container
 
 from jujulab.faults.files import remove_file
@@ -21,8 +21,9 @@ from jujulab_core.errors import JujulabError
 from jujulab_core.waiting import Deadline, wait_for
 
 _FREEZE_SECONDS = 60.0
-# How a shell tells of a death by SIGKILL.
-_KILLED = 137
+# Ends what a helper writes to stderr, before its exit code; one that was killed does not come to that.
+_CODE = "\njujulab-exit-code "
+_TELL_CODE = f"""sh -ec "$1"; printf '{_CODE}%s' "$?" >&2"""
 
 
 @dataclass(frozen=True)
@@ -65,26 +66,47 @@ def beside(
         JujulabError: The engine or the kernel does not let us; with what it said last.
     """
     with docker_errors(doing):
-        try:
-            output: bytes = scene.engine.client.containers.run(
+        out, err = _output_of(
+            scene.engine.client.containers.create(
                 image_tag("base"),
-                [*helper.enter, "sh", "-ec", script],
+                [*helper.enter, "sh", "-c", _TELL_CODE, "sh", script],
                 cap_add=list(helper.rights),
                 security_opt=list(helper.security),
                 labels=names.labels(scene.lab, names.HELPER),
                 network_mode=f"container:{container}" if helper is NETWORK else "none",
                 pid_mode=None if helper is NETWORK else f"container:{container}",
-                remove=True,
+                # By the engine: this process may be killed meanwhile.
+                auto_remove=True,
             )
-        except ContainerError as error:
-            if may_be_killed and error.exit_status == _KILLED:
-                return ""
-            said = error.stderr.decode(errors="replace") if isinstance(error.stderr, bytes) else error.stderr or ""
-            last = (said.strip().splitlines() or [f"exit code {error.exit_status}"])[-1]
-            raise JujulabError(
-                f"cannot {doing}: {last}", next_step="see with `jujulab doctor` what this host's kernel can do"
-            ) from error
-    return output.decode()
+        )
+    said, told, code = err.rpartition(_CODE)
+    if code == "0" or (may_be_killed and not told):
+        return out
+    last = ((said if told else err).strip().splitlines() or [f"exit code {code}" if told else "it was killed"])[-1]
+    raise JujulabError(f"cannot {doing}: {last}", next_step="see with `jujulab doctor` what this host's kernel can do")
+
+
+def _output_of(container: Container) -> tuple[str, str]:
+    """Starts a container that removes itself; what it wrote to stdout and stderr until it ended."""
+    try:
+        # Before it is started, or the first words would be missed; its exit code goes with it when it is removed.
+        stream = container.attach(stream=True, demux=True)
+        try:
+            container.start()
+            parts = list(stream)
+        finally:
+            # What is closed by the other side cannot be closed again; nor can a stream by way of SSH.
+            with suppress(OSError, DockerException):
+                stream.close()
+        with suppress(NotFound):
+            # Whoever removes the lab next must not meet it on its way out.
+            container.wait(condition="removed")
+    except BaseException:
+        with suppress(APIError):
+            container.remove(force=True)
+        raise
+    out, err = (b"".join(part[side] or b"" for part in parts).decode(errors="replace") for side in (0, 1))
+    return out, err
 
 
 def find(scene: Scene, name: str) -> Container:
