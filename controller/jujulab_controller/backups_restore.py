@@ -18,7 +18,7 @@ from pathlib import Path
 from jujulab_controller import clock
 from jujulab_controller.backups import Here, Metadata, not_a_backup, restore_refusal
 from jujulab_controller.backups_archive import BLOBS, DATABASE, TOOLS, sync, sync_tree, unpack
-from jujulab_controller.state.upgrades import LEASE
+from jujulab_controller.state.lease import LEASE
 from jujulab_core.errors import RpcError
 from jujulab_core.layout import MIN_FREE_BYTES
 

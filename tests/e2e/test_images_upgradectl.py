@@ -82,6 +82,15 @@ def test_swap_links_restarts_and_tells_what_was_there(machine: Container) -> Non
     assert run(machine, f"readlink {TOOLS}/machine-0").strip() == f"{TOOLS}/{NEW.binary}"
 
 
+def test_with_a_machine_go_all_its_units(machine: Container) -> None:
+    for binary, was in ((OLD.binary, NEW.binary), (NEW.binary, OLD.binary)):
+        assert run(machine, f"upgradectl swap 2 {binary} machine-0") == f"machine-0 {was}\n{UNIT} {was}\n"
+    # One whose service is not there yet is left to who installs it.
+    run(machine, f"ln -s {TOOLS}/{OLD.binary} {TOOLS}/unit-new-0")
+    assert "unit-new-0" not in run(machine, f"upgradectl swap 2 {NEW.binary} machine-0")
+    run(machine, f"rm {TOOLS}/unit-new-0")
+
+
 def test_at_every_moment_of_a_swap_the_link_leads_to_an_agent(machine: Container) -> None:
     seen = run(
         machine,

@@ -334,3 +334,21 @@ def test_options_that_the_orchestrator_could_not_read_are_not_kept(
     assert refused.value.message == words
     with controller.admin(controller.model) as client, pytest.raises(RpcError, match="rollout-batch is"):
         client.call("ModelConfig", "ModelSet", {"config": {"rollout-batch": "many"}})
+
+
+def test_a_unit_that_comes_to_a_machine_goes_with_it(fleet: Fleet) -> None:
+    upgrade = fleet.upgrade()
+    fleet.record(upgrade, ("0", "staged"))
+    deploy = {
+        "application": "ubuntu",
+        "charm-url": "ubuntu",
+        "num-units": 1,
+        "placement": [{"scope": "#", "directive": "0"}],
+    }
+    fleet.client.call("Application", "Deploy", {"applications": [deploy]})
+    first = fleet.get(upgrade)["machines"][0]["agents"]
+    assert [(agent["tag"], agent["phase"]) for agent in first] == [("machine-0", "staged"), ("unit-ubuntu-0", "staged")]
+    assert ("unit-ubuntu-0", "staged", "controller") in events(fleet, upgrade)
+    fleet.record(upgrade, ("0", "done"), ("1", "done"), status="complete")
+    # Its own row has not ended yet.
+    assert fleet.get(upgrade)["status"] == "running"

@@ -7,7 +7,7 @@ from typing import Any
 from jujulab_controller.errors import bad_request
 from jujulab_controller.rpc.call import Call, number
 from jujulab_controller.rpc.registry import Where, Who, facade
-from jujulab_controller.state import upgrades
+from jujulab_controller.state import lease, upgrades
 from jujulab_controller.state.store import Tx
 from jujulab_controller.upgrade_view import whole
 from jujulab_controller.watchers import UpgradesWatcher
@@ -23,7 +23,7 @@ async def claim(call: Call) -> dict[str, Any]:
     holder, ttl = call.text("holder"), call.params.get("ttl")
     if not holder or isinstance(ttl, bool) or not isinstance(ttl, int | float) or not 0 < ttl <= MAX_TTL:
         raise bad_request(f"a claim needs a holder and a ttl of at most {MAX_TTL} seconds")
-    answer = await call.services.store.write(lambda tx: upgrades.claim(tx, holder, ttl))
+    answer = await call.services.store.write(lambda tx: lease.claim(tx, holder, ttl))
     if answer["granted"]:
         call.session.lease_holder = holder
     return answer
@@ -49,7 +49,7 @@ async def record(call: Call) -> dict[str, Any]:
     changes, status, reason = call.items("changes"), call.text("status"), call.text("reason")
 
     def write(tx: Tx) -> None:
-        holder = upgrades.check_token(tx.db, token)
+        holder = lease.check_token(tx.db, token)
         upgrades.record(tx, upgrade_id, changes, status, reason, holder)
 
     await call.services.store.write(write)

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Row, delete, insert, select, update
 from jujulab_controller import charms, clock
 from jujulab_controller.charms import Charm
 from jujulab_controller.errors import ALREADY_EXISTS, BAD_REQUEST, not_found
-from jujulab_controller.state import agents, machines, models
+from jujulab_controller.state import agents, machines, models, upgrades
 from jujulab_controller.state.schema import applications, relations, units
 from jujulab_controller.state.store import Tx
 from jujulab_core.errors import RpcError
@@ -176,6 +176,7 @@ def add_unit(tx: Tx, model_uuid: str, application: str, machine_id: str, princip
         )
     )
     agents.add(tx, model_uuid, unit_tag(name), machine_id, "allocating", "")
+    upgrades.join(tx, model_uuid, unit_tag(name), machine_id)
     _changed(tx, model_uuid, name, machine_id)
     if not principal:
         for subordinate in subordinates_of(tx.db, model_uuid, application):
@@ -227,6 +228,37 @@ def relate(tx: Tx, model_uuid: str, first: str, second: str) -> Row[Any]:
             if unit.application == principal.name:
                 add_unit(tx, model_uuid, attaching[0].name, unit.machine_id, principal=unit.name)
     return next(row for row in relations_of_model(tx.db, model_uuid) if row.id == relation_id)
+
+
+def unrelate(tx: Tx, model_uuid: str, ends: list[str]) -> None:
+    """Removes the relation of two applications, and the units that a subordinate had by it.
+
+    Args:
+        tx: The transaction.
+        model_uuid: The model.
+        ends: Both applications, each alone or with its endpoint (``ubuntu:juju-info``).
+
+    Raises:
+        RpcError: No such application, or they are not related.
+    """
+    for end in ends:
+        get(tx.db, model_uuid, end.split(":")[0])
+    relation = next((row for row in relations_of_model(tx.db, model_uuid) if _joins(row, ends)), None)
+    if relation is None:
+        raise not_found("relation", " ".join(ends))
+    tx.db.execute(delete(relations).where(relations.c.model_uuid == model_uuid, relations.c.id == relation.id))
+    tx.notify("relation", model_uuid, str(relation.id))
+    if relation.scope == "container":
+        related = {end.split(":")[0] for end in ends}
+        for unit in units_of_model(tx.db, model_uuid):
+            if unit.application in related and unit.principal.partition("/")[0] in related:
+                remove_unit(tx, model_uuid, unit.name)
+
+
+def _joins(relation: Row[Any], ends: list[str]) -> bool:
+    """Whether a relation is that of these ends."""
+    names = [(end["application"], f"{end['application']}:{end['name']}") for end in json.loads(relation.endpoints)]
+    return any(all(end in pair for end, pair in zip(ends, order, strict=True)) for order in (names, names[::-1]))
 
 
 def subordinates_of(db: Connection, model_uuid: str, principal: str) -> list[str]:

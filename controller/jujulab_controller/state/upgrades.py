@@ -1,10 +1,9 @@
-"""Records of upgrades, one row per agent, and the lease of whoever carries them out."""
+"""Records of upgrades, one row per agent."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Row, func, insert, select, update
@@ -12,12 +11,13 @@ from sqlalchemy import Connection, Row, func, insert, select, update
 from jujulab_controller import clock
 from jujulab_controller.errors import NOT_FOUND, NOT_VALID, TRY_AGAIN, not_found
 from jujulab_controller.state import agents, models, quarantine, upgrade_events
-from jujulab_controller.state.schema import leases, upgrade_agents, upgrades
 from jujulab_controller.state.schema import models as models_table
+from jujulab_controller.state.schema import upgrade_agents, upgrades
 from jujulab_controller.state.store import Tx
 from jujulab_controller.state.upgrade_events import Phase
 from jujulab_core.errors import RpcError
 from jujulab_core.rules.control import Outcome
+from jujulab_core.tags import machine_tag
 from jujulab_core.version import Number
 
 ACTIVE = ("running", "paused", "aborting")
@@ -39,7 +39,6 @@ _BY_ORCHESTRATOR = {
     "failed": ("complete",),
 }
 ORCHESTRATOR_STATUSES = ("paused", *FINAL)
-LEASE = "upgrades"
 
 
 def get(db: Connection, upgrade_id: int) -> Row[Any]:
@@ -172,6 +171,19 @@ def start(tx: Tx, model_uuid: str, to: str, requested_by: str, options: dict[str
         tx.db.execute(insert(upgrade_agents), rows)
         upgrade_events.phases(tx, upgrade, [Phase(row["tag"], "pending", "") for row in rows], requested_by)
     return int(upgrade.id)
+
+
+def join(tx: Tx, model_uuid: str, tag: str, machine_id: str) -> None:
+    """Takes a unit that has come to a machine into the upgrade that the machine is part of: they go together."""
+    for upgrade in carried(tx.db):
+        if upgrade.model_uuid != model_uuid:
+            continue
+        host = next((row for row in agents_of(tx.db, upgrade.id) if row.tag == machine_tag(machine_id)), None)
+        if host is not None:
+            same = {key: getattr(host, key) for key in ("machine_id", "phase", "reason", "since", "deadline")}
+            tx.db.execute(insert(upgrade_agents).values(upgrade_id=upgrade.id, tag=tag, **same))
+            upgrade_events.phases(tx, upgrade, [Phase(tag, host.phase, host.reason)], "controller")
+            tx.notify("upgrade", str(upgrade.id))
 
 
 def set_status(tx: Tx, upgrade: Row[Any], status: str, reason: str, by: str) -> None:
@@ -349,45 +361,3 @@ def _tell_controller_model(tx: Tx, model_uuid: str, status: str, moment: str) ->
         models.set_status(tx, model_uuid, "available", f'{word} "{moment}"')
     elif status == "running":
         models.set_status(tx, model_uuid, "busy", f'upgrade in progress since "{moment}"')
-
-
-def claim(tx: Tx, holder: str, ttl: float, now: datetime | None = None) -> dict[str, Any]:
-    """Takes or renews the lease; the token grows with every change of holder.
-
-    Args:
-        tx: The transaction.
-        holder: Who asks.
-        ttl: Seconds for which the lease is asked.
-        now: The time, for tests.
-
-    Returns:
-        ``granted``, ``token``, ``holder``, ``expires``.
-    """
-    now = now or datetime.now(UTC)
-    lease = tx.db.execute(select(leases).where(leases.c.name == LEASE)).one_or_none()
-    expires = clock.stamp(now + timedelta(seconds=ttl))
-    if lease is not None and lease.holder != holder and clock.parse(lease.expires) > now:
-        return {"granted": False, "token": lease.token, "holder": lease.holder, "expires": lease.expires}
-    token = (lease.token if lease else 0) + (lease is None or lease.holder != holder)
-    tx.put(leases, {"name": LEASE}, {"holder": holder, "token": token, "expires": expires})
-    return {"granted": True, "token": token, "holder": holder, "expires": expires}
-
-
-def release(tx: Tx, holder: str) -> None:
-    """Ends the holder's lease now: it is gone, or comes back and claims again.
-
-    Nobody can act twice by that: whoever claims next has a higher token, which the machines remember.
-    """
-    tx.db.execute(update(leases).where(leases.c.name == LEASE, leases.c.holder == holder).values(expires=clock.now()))
-
-
-def check_token(db: Connection, token: int) -> str:
-    """Refuses whoever's lease was taken over; returns the holder's name.
-
-    Raises:
-        RpcError: ``lease is held by another``.
-    """
-    lease = db.execute(select(leases).where(leases.c.name == LEASE)).one_or_none()
-    if lease is None or lease.token != token:
-        raise RpcError("lease is held by another", "leadership claim denied")
-    return str(lease.holder)

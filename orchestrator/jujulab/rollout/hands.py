@@ -251,5 +251,6 @@ def _command(machine: Machine, act: Act, token: int) -> str:
     elif act is Act.STAGE:
         words = ["stage", str(token), binary.name, binary.url, binary.sha256, str(binary.size)]
     else:
-        words = ["swap", str(token), binary.name if act is Act.SWAP else machine.old_binary, *machine.tags]
+        # Its units go with it, also one that came after this upgrade was looked at.
+        words = ["swap", str(token), binary.name if act is Act.SWAP else machine.old_binary, machine.tags[0]]
     return shlex.join(["sudo", "-n", "upgradectl", *words])
