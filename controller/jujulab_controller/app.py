@@ -141,10 +141,12 @@ class App:
     def _tls(self, cert: str, key: str) -> ssl.SSLContext:
         """OpenSSL reads certificates from files only; Juju's name for this one is ``server.pem``."""
         path = self._data_dir / "server.pem"
-        temporary = path.with_suffix(".new")
-        temporary.touch(mode=0o600)
-        temporary.write_text(cert + key)
-        temporary.replace(path)
+        # What is right stays: a disk that is full takes no new one, and the fault that plays it lets none be replaced.
+        if not path.exists() or path.read_text() != cert + key:
+            temporary = path.with_suffix(".new")
+            temporary.touch(mode=0o600)
+            temporary.write_text(cert + key)
+            temporary.replace(path)
         sslproto.SSLProtocol.max_size = _TLS_BUFFER_BYTES
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_2

@@ -34,6 +34,21 @@ def test_the_first_start_uses_up_the_parameters(controller: Controller) -> None:
     assert binaries["internet-error"] == ""
 
 
+def test_a_certificate_that_is_right_is_not_written_anew(controller: Controller) -> None:
+    path = controller.directory / "data" / "server.pem"
+    good, written = path.read_text(), path.stat().st_ino
+    controller.stop()
+    controller.start()
+    controller.admin().close()
+    assert path.stat().st_ino == written
+    path.write_text(good[:100])
+    controller.stop()
+    controller.start()
+    controller.admin().close()
+    assert path.read_text() == good
+    assert oct(path.stat().st_mode & 0o777) == "0o600"
+
+
 def test_a_machine_from_nothing_to_started(controller: Controller) -> None:
     with controller.admin() as admin:
         model = add_model(admin, "one")

@@ -28,14 +28,20 @@ _MOST_MIB = 65536
 _NEW = "/run/jujulab-disk-full"
 _NAME = "jujulab-disk-full"
 
-_MEND = f"""
-for place in {_NEW} {DATA_DIR}; do
+_MEND = """
+for place in {new} {data}; do
     # Bound into each other as they are made, they go one by one; what still reads there may do so until it ends.
-    while grep -q "^{_NAME} $place " /proc/mounts; do umount -R -l "$place"; done
+    while grep -q "^{name} $place " /proc/mounts; do umount -R -l "$place"; done
 done
-rmdir {_NEW} 2>/dev/null || true
+rmdir {new} 2>/dev/null || true
 """
 _MAKE = """
+# A database's log that is begun while the disk is small would lie on the small one, and be lost with it.
+for entry in {data}/*.db; do
+    for log in "$entry-wal" "$entry-shm"; do
+        [ ! -e "$entry" ] || [ -e "$log" ] || cp --attributes-only --preserve=mode,ownership "$entry" "$log"
+    done
+done
 mkdir -p {new}
 mount -t tmpfs -o size={kib}k,nr_inodes={inodes},mode=755 {name} {new}
 mkdir {new}/.full
@@ -86,18 +92,27 @@ def check(options: Mapping[str, str]) -> None:
     free_mib(options)
 
 
-def fill_up(scene: Scene, target: Target, options: Mapping[str, str], _noted: Json) -> None:
-    """Makes the disk full; calling it again changes nothing."""
-    free = free_mib(options)
+def mending(data: str = DATA_DIR) -> str:
+    """The script that gives a directory its own place back."""
+    return _MEND.format(new=_NEW, data=data, name=_NAME)
+
+
+def making(free: int, data: str = DATA_DIR) -> str:
+    """The script that leaves so many MiB free in a directory; running it again changes nothing."""
     # A few pages are taken by the directories themselves.
-    script = _MEND + _MAKE.format(
+    return mending(data) + _MAKE.format(
         new=_NEW,
-        data=DATA_DIR,
+        data=data,
         name=_NAME,
         kib=free * 1024 or _LEAST_KIB,
         least=_LEAST_KIB,
         inodes=_INODES if free else 512,
     )
+
+
+def fill_up(scene: Scene, target: Target, options: Mapping[str, str], _noted: Json) -> None:
+    """Makes the disk full; calling it again changes nothing."""
+    script = making(free_mib(options))
     beside(scene, target.container, MOUNTS, script, f"mount a small file system in {target.container}")
 
 
@@ -113,4 +128,4 @@ def heal(scene: Scene, target: Target, _options: Mapping[str, str], _noted: Json
     """Gives the directory its own place back; a container that was stopped has got it back by that."""
     container = scene.engine.find(target.container)
     if container is not None and container.status in ("running", "paused"):
-        beside(scene, target.container, MOUNTS, _MEND, f"unmount the small file system in {target.container}")
+        beside(scene, target.container, MOUNTS, mending(), f"unmount the small file system in {target.container}")
