@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from jujulab_controller.errors import BAD_REQUEST
 from jujulab_core.errors import RpcError
 from jujulab_core.simplestreams import SERIES_NUMBERS
 from jujulab_core.tags import APPLICATION_RE
@@ -80,6 +81,18 @@ def series_of(base: dict[str, str]) -> str:
     """The series of a base; empty when the base is not one that is known."""
     channel = str(base.get("channel", "")).split("/")[0]
     return next((name for name, number in SERIES_NUMBERS.items() if number == channel), "")
+
+
+def series_wanted(series: str, base: Mapping[str, Any]) -> str:
+    """The series that a client asks for by its name or by a base; empty where it asks for none.
+
+    Raises:
+        RpcError: The base is not one that is known.
+    """
+    found = series or series_of({"channel": str(base.get("channel") or "")})
+    if not found and base.get("channel"):
+        raise RpcError(f'base "{base.get("name") or "ubuntu"}@{base["channel"]}" not valid', BAD_REQUEST)
+    return found
 
 
 def endpoint(end: Mapping[str, Any], interface: str, scope: str) -> dict[str, Any]:

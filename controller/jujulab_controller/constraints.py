@@ -29,4 +29,4 @@ def _word(key: str, value: Any) -> str:
         return ",".join(map(str, value))
     if key in _SIZES and isinstance(value, int):
         return f"{value}M"
-    return str(value)
+    return str(value).lower() if isinstance(value, bool) else str(value)

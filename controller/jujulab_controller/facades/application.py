@@ -8,7 +8,6 @@ from typing import Any
 
 from jujulab_controller import charms
 from jujulab_controller.auth import Access
-from jujulab_controller.charms import series_of
 from jujulab_controller.errors import bad_request
 from jujulab_controller.facades.bulk import each
 from jujulab_controller.placement import add_units, default_arch, default_series
@@ -28,7 +27,7 @@ async def deploy(call: Call) -> dict[str, Any]:
 
     async def one(item: dict[str, Any]) -> dict[str, Any]:
         name, url = text(item, "application"), text(item, "charm-url")
-        wanted = text(item, "series") or series_of(mapping(mapping(item, "charm-origin"), "base"))
+        wanted = charms.series_wanted(text(item, "series"), mapping(mapping(item, "charm-origin"), "base"))
         subordinate = item.get("subordinate") is True
         count = 0 if subordinate else _count(item)
         placement, config = items(item, "placement"), mapping(item, "config")
@@ -114,6 +113,21 @@ async def add_relation(call: Call) -> dict[str, Any]:
         }
 
     return await call.services.store.write(write)
+
+
+@application.method("DestroyRelation", Access.WRITE)
+async def destroy_relation(call: Call) -> dict[str, Any]:
+    """Removes the relation of two applications."""
+    ends = call.texts("endpoints")
+    if len(ends) != 2:
+        raise bad_request("a relation needs two endpoints")
+
+    def write(tx: Tx) -> None:
+        models.check_blocks(tx.db, call.model, "remove")
+        applications.unrelate(tx, call.model, ends)
+
+    await call.services.store.write(write)
+    return {}
 
 
 @application.method("DestroyUnit", Access.WRITE)

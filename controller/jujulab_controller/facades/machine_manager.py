@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from jujulab_controller.auth import Access
-from jujulab_controller.charms import series_of
+from jujulab_controller.charms import series_wanted
 from jujulab_controller.errors import bad_request, entry
 from jujulab_controller.facades.bulk import each
 from jujulab_controller.placement import add_machine, check_new_machine, default_series
@@ -79,7 +79,7 @@ def _remove(tx: Tx, call: Call, machine_id: str, *, force: bool) -> list[str]:
 
 
 async def _add(call: Call, item: dict[str, Any]) -> dict[str, Any]:
-    series = text(item, "series") or series_of(mapping(item, "base"))
+    series = series_wanted(text(item, "series"), mapping(item, "base"))
     if item.get("parent-id") or item.get("container-type"):
         raise bad_request("the lab has no containers in machines: add a machine instead")
     check_new_machine(mapping(item, "placement"))

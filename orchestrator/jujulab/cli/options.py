@@ -38,6 +38,13 @@ def format_option(*choices: str, default: str | None = None) -> Callable[[F], F]
     )
 
 
+def ignored_option(name: str, metavar: str, text: str) -> Callable[[F], F]:
+    """An option of Juju's that means nothing in a lab, and is taken all the same, as often as it is given."""
+    return click.option(
+        name, metavar=metavar, multiple=True, expose_value=False, help=f"{text}; it has no effect here."
+    )
+
+
 def removal_options(command: F) -> F:
     """How applications and units are removed."""
     for option in (

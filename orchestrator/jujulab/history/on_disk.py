@@ -100,7 +100,8 @@ def workloads_undisturbed(history: History) -> Verdict:
     for event, machine in history.machines:
         instance, boot = machine["instance"], machine["boot"]
         for (where, unit), (was_boot, process, before) in list(known.items()):
-            if where != instance or unit in gone:
+            # Where only an application was named, some of its units are gone.
+            if where != instance or unit in gone or unit.rpartition("-")[0] in gone:
                 continue
             if boot != was_boot:
                 ended.pop((where, unit), None)

@@ -73,7 +73,16 @@ def main():
         juju.wait(lambda status: len(status.get_units("more")) == 1, timeout=60)
     with calling("Juju.integrate"):
         juju.deploy("nrpe", "watch", num_units=0)
+        juju.integrate("more", "watch", via="10.0.0.0/8")
         refused("not found", lambda: juju.integrate("ubuntu", "nothing"))
+    with calling("Juju.remove_relation"):
+        juju.remove_relation("more", "watch")
+        refused("not found", lambda: juju.remove_relation("more", "watch"))
+    with calling("Juju.trust, Juju.refresh"):
+        juju.trust("more")
+        juju.refresh("more", channel="stable")
+    with calling("Juju.show_unit") as told:
+        told.result = juju.show_unit("ubuntu/0").charm
     with calling("Juju.remove_application"):
         juju.remove_application("more", "watch")
         juju.wait(lambda status: sorted(status.apps) == ["ubuntu"], timeout=60)

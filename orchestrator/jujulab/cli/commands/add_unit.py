@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from jujulab.cli.framework import juju_command
-from jujulab.cli.options import model_option
+from jujulab.cli.options import ignored_option, model_option
 
 
 @juju_command(
@@ -19,6 +19,7 @@ from jujulab.cli.options import model_option
 @model_option
 @click.option("-n", "--num-units", type=click.IntRange(1), metavar="N", default=1, show_default=True, help="How many.")
 @click.option("--to", metavar="MACHINE,..", help="Machines for the units, by their ids. By default new ones.")
+@ignored_option("--attach-storage", "NAME,..", "Storage for the unit")
 def command(application: str, model: str | None, num_units: int, to: str | None) -> None:
     """Add units to a deployed application; says nothing when that worked."""
     from jujulab.cli.placement import parse

@@ -42,8 +42,11 @@ _SAID: dict[Moment, str] = {
 @click.argument("name", required=False)
 @click.option("--agent-version", metavar="VERSION", help=f"Version to start on. By default {labfile.DEFAULT_VERSION}.")
 @click.option("--config", multiple=True, metavar="KEY=VALUE|FILE", help="Configuration, or a YAML file of it.")
+@click.option("--no-switch", is_flag=True, help="Do not make the new controller the current one.")
 @click.option("--timeout", type=click.FloatRange(1), default=600, show_default=True, help="Seconds for the whole.")
-def command(cloud: str, name: str | None, agent_version: str | None, config: tuple[str, ...], timeout: float) -> None:
+def command(
+    cloud: str, name: str | None, agent_version: str | None, config: tuple[str, ...], no_switch: bool, timeout: float
+) -> None:
     """Make a controller, without any machine.
 
     It is a lab of its own, with the models `controller` and `default`; add machines with `add-machine` or `deploy`, or
@@ -76,8 +79,11 @@ def command(cloud: str, name: str | None, agent_version: str | None, config: tup
     output.info(f'Creating Juju controller "{controller}" on {CLOUD}/{spec.name}')
     output.info(f"Looking for packaged Juju agent version {version} for {host_binary(version).arch}")
     output.info(f"Launching controller instance(s) on {CLOUD}/{spec.name}...")
+    current = Store.default().current_controller
     with steps() as report:
         bring_up(spec, report, timeout, lambda moment: output.info(_SAID[moment]))
+    if no_switch and current is not None:
+        Store.default().switch(current)
     available = "is now" if version >= Number(2, 8, 0) else "now is"
     output.info(f'Bootstrap complete, controller "{controller}" {available} available')
     output.info('Controller machines are in the "controller" model')

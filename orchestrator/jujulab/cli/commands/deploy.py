@@ -6,7 +6,7 @@ import click
 
 from jujulab.cli import output
 from jujulab.cli.framework import juju_command
-from jujulab.cli.options import model_option
+from jujulab.cli.options import ignored_option, model_option
 
 
 @juju_command(
@@ -29,7 +29,13 @@ from jujulab.cli.options import model_option
 @click.option("--config", multiple=True, metavar="KEY=VALUE|FILE", help="Configuration of the application.")
 @click.option("--constraints", metavar="TEXT", help="Constraints of new machines, such as arch=amd64.")
 @click.option("--force", is_flag=True, help="Deploy on a series that the charm does not name.")
+@click.option("--revision", type=click.IntRange(0), metavar="N", help="Revision of the charm.")
 @click.option("--trust", is_flag=True, help="Give the application access to the cloud; it has no effect here.")
+@ignored_option("--attach-storage", "NAME,..", "Storage for the unit")
+@ignored_option("--bind", "TEXT", "Spaces for the endpoints")
+@ignored_option("--overlay", "FILE", "Changes of a bundle")
+@ignored_option("--resource", "NAME=VALUE", "Resources of the charm")
+@ignored_option("--storage", "NAME=VALUE", "Storage of the application")
 def command(
     charm: str,
     application: str | None,
@@ -42,6 +48,7 @@ def command(
     config: tuple[str, ...],
     constraints: str | None,
     force: bool,
+    revision: int | None,
     trust: bool,
 ) -> None:
     """Deploy an application.
@@ -49,6 +56,7 @@ def command(
     The lab has no charm store. Each unit has a real unit agent and a small workload of its own: a service under
     systemd that answers on a port, so that an upgrade can be shown not to disturb it.
     """
+    from jujulab.cli.bases import parse as parse_base
     from jujulab.cli.constraints import parse as parse_constraints
     from jujulab.cli.fetch import full_status
     from jujulab.cli.keyvalues import parse
@@ -67,7 +75,7 @@ def command(
         "application": name,
         "charm-url": charm,
         "series": series or "",
-        "charm-origin": {"base": _base(base)} if base else None,
+        "charm-origin": {"base": parse_base(base) if base else None, "revision": revision},
         "channel": channel or "",
         "num-units": num_units,
         "config": parse(config),
@@ -79,12 +87,3 @@ def command(
         url = full_status(session, [name])["applications"][name]["charm"]
         output.info(f'Located charm "{url}".\nDeploying charm "{url}".')
         provision(session)
-
-
-def _base(text: str) -> dict[str, str]:
-    from jujulab_core.errors import UsageError
-
-    name, _, channel = text.partition("@")
-    if not name or not channel:
-        raise UsageError(f'invalid base "{text}": expected it like ubuntu@22.04')
-    return {"name": name, "channel": channel}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from jujulab.cli.framework import juju_command
-from jujulab.cli.options import model_option
+from jujulab.cli.options import ignored_option, model_option
 
 
 @juju_command(
@@ -16,6 +16,7 @@ from jujulab.cli.options import model_option
 @click.argument("first", metavar="APPLICATION[:ENDPOINT]")
 @click.argument("second", metavar="APPLICATION[:ENDPOINT]")
 @model_option
+@ignored_option("--via", "CIDR,..", "Where traffic to an application of another model comes from")
 def command(first: str, second: str, model: str | None) -> None:
     """Relate two applications."""
     from jujulab.session import connect_model

@@ -7,7 +7,7 @@ import os
 import click
 
 from jujulab.cli.framework import juju_command
-from jujulab.cli.options import model_option
+from jujulab.cli.options import ignored_option, model_option
 
 
 @juju_command(
@@ -27,6 +27,7 @@ from jujulab.cli.options import model_option
 @click.option(
     "--no-host-key-checks", is_flag=True, help="Take any host key: the one that the lab pinned is not asked for."
 )
+@ignored_option("--container", "NAME", "Container of a Kubernetes charm")
 def command(
     target: str,
     remote_command: tuple[str, ...],
