@@ -160,6 +160,16 @@ def test_an_abort_that_went_well_is_no_failure_of_machines(
     assert (upgrades.verdict(ended), upgrades.next_step(ended)) == (line, step)
 
 
+def test_what_was_to_be_put_back_has_not_failed() -> None:
+    machines = [[agent("machine-0", "rolled-back")], [agent("machine-1", "stranded", "by hand: ...")]]
+    reason = "rolled back to 2.6.4: 1 of 2 machines; 1 stranded"
+    ended = record("aborted", *machines, reason=reason, **{"roll-back": True})
+    assert upgrades.verdict(ended) == (
+        f"upgrade 3 of model default to 2.6.10 was aborted: {reason} (1 of 2 machines failed)\n"
+        "  machine-1: stranded: by hand: ..."
+    )
+
+
 def test_how_many_failed_is_said_once() -> None:
     why = "1 of 2 machines failed: machine 0; 1 was not begun"
     bad = record("failed", [agent("machine-0", "failed", "gone")], [agent("machine-1", "skipped")], reason=why)

@@ -107,6 +107,11 @@ def progress(upgrade: Upgrade) -> tuple[str, int, int]:
     return text or "no machines", finished, len(upgrade["machines"])
 
 
+def _bad(upgrade: Upgrade) -> frozenset[Phase]:
+    """The phases that nobody wanted; where all was to be put back, that is no failure."""
+    return BAD - {Phase.ROLLED_BACK} if upgrade.get("roll-back") else BAD
+
+
 def failures(upgrade: Upgrade) -> list[str]:
     """What went wrong: a line for each machine that failed, or for its unit where only that did."""
     lines = []
@@ -114,7 +119,7 @@ def failures(upgrade: Upgrade) -> list[str]:
         told: set[tuple[str, str]] = set()
         for agent in machine["agents"]:
             what = (agent["phase"], agent["reason"])
-            if Phase(agent["phase"]) in BAD and what not in told:
+            if Phase(agent["phase"]) in _bad(upgrade) and what not in told:
                 told.add(what)
                 lines.append(f"{name_of(agent['tag'])}: {': '.join(filter(None, what))}")
     return lines
@@ -166,7 +171,7 @@ def verdict(upgrade: Upgrade) -> str:
     if went_back(upgrade) and upgrade.get("roll-back"):
         return f"{title} was undone: {closing_of_abort(upgrade)}"
     reason = str(upgrade.get("reason") or "")
-    bad = sum(machine_phase(machine) in BAD for machine in upgrade["machines"])
+    bad = sum(machine_phase(machine) in _bad(upgrade) for machine in upgrade["machines"])
     counted = f"{bad} of {_count(len(upgrade['machines']), 'machine')} failed"
     verb = {"paused": "is ", "aborted": "was "}.get(upgrade["status"], "")
     head = f"{title} {verb}{with_reason(upgrade['status'], reason)}"
