@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -171,6 +172,20 @@ def test_a_way_back_that_is_gone_ends_stranded_with_the_command_that_fetches_it(
         said = r"jujulab ssh -m default 0 sudo upgradectl stage by-hand (\S+) https://\S+/\1 [0-9a-f]{64} [1-9]\d*"
         assert re.fullmatch(said, stage), stage
         assert swap == "jujulab ssh -m default 0 sudo upgradectl swap by-hand 2.6.4-bionic-amd64 machine-0"
+
+
+def test_an_agent_that_logs_in_again_has_to_stay_well_for_the_whole_health_time(controller: Controller) -> None:
+    seconds = 3
+    with fleet(controller, **{"canary": 1, "health-time": seconds}) as made:
+        with orchestrator(controller, Noted(lambda machine, act: made.restart(NEW) or Result(act, True))):
+            made.until("running", "verifying")
+            # Its old connection ends later than it has a new one, as with a process that was killed: it is never away.
+            old, made.agent.client = made.agent.client, made.agent.log_in()
+            came = time.monotonic()
+            made.agent.report(f"{NEW}-bionic-amd64")
+            old.close()
+            made.until("complete", "done")
+        assert time.monotonic() - came >= seconds
 
 
 def test_a_check_that_cannot_tell_asks_a_human(controller: Controller) -> None:
