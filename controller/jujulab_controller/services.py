@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from jujulab_controller import clock
 from jujulab_controller.backups_store import Backups
 from jujulab_controller.binaries import BinaryCache
 from jujulab_controller.guessing import FailedLogins
@@ -45,6 +46,7 @@ class Services:
         controller_model: The UUID of the controller model.
         controller_uuid: The UUID of the controller.
         upgrade_mode: Whether the controller has not finished its own upgrade.
+        started: When this process started.
     """
 
     def __init__(self, version: Number, data_dir: Path, log_dir: Path, store: Store, hub: Hub) -> None:
@@ -62,6 +64,7 @@ class Services:
         self.controller_model = ""
         self.controller_uuid = ""
         self.upgrade_mode = False
+        self.started = clock.now()
 
     async def load(self) -> None:
         """Reads what is kept in memory: who this controller is, and whether it is in upgrade mode."""

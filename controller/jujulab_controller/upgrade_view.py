@@ -68,11 +68,12 @@ def _with_machines(db: Connection, services: Services, upgrade: Row[Any]) -> Jso
             by_machine.setdefault(row.machine_id, []).append(_agent(services, model, row, report))
     hosts = {machine.id: machine for machine in machines.of_model(db, model)}
     return header(db, upgrade) | {
+        "controller-since": services.started,
         "machines": [
             _machine(hosts[machine_id]) | {"agents": entries}
             for machine_id, entries in sorted(by_machine.items(), key=lambda item: int(item[0]))
             if machine_id in hosts
-        ]
+        ],
     }
 
 

@@ -111,6 +111,18 @@ def test_while_the_controller_upgrades_itself_nobody_begins_and_nobodys_time_run
     assert not [change for change in freed.changes if change.phase in (Phase.FAILED, *phases.GOING_BACK)]
 
 
+@pytest.mark.parametrize("phase", [Phase.RESTARTING, Phase.RETURNING, Phase.VERIFYING])
+def test_agents_that_log_in_again_because_the_controller_started_anew_get_the_time_for_it(phase: Phase) -> None:
+    options = Options(health_time=600.0, careful=True, rollback=True)
+    away = machine(0, phase, version="2.6.10", connected=False, deadline=650.0, logins_before=1)
+    lost = upgrade(away, options=options, controller_since=990.0)
+    for now in (1000.0, 990.0 + LIMITS.restart - 1):
+        changes = decide(lost, {}, now).changes
+        assert all(change.phase is Phase.RESTARTING for change in changes)
+    (missed,) = decide(lost, {}, 990.0 + LIMITS.restart).changes
+    assert missed.phase is (Phase.STRANDED if phase is Phase.RETURNING else Phase.ROLLING_BACK)
+
+
 def test_a_machine_that_was_being_exchanged_gets_its_exchange_also_while_the_controller_upgrades_itself() -> None:
     found = upgrade(machine(0, Phase.SWAPPING, deadline=100.0), held=True)
     assert decide(found, {}, 5.0).acts == (("0", Act.SWAP),)

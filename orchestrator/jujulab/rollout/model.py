@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -131,6 +132,7 @@ class Upgrade:
         options: How to proceed.
         machines: In the order in which they are upgraded.
         held: Whether the controller upgrades itself, and lets none of these agents in meanwhile.
+        controller_since: When the controller's process started, in seconds of the epoch: all agents log in again then.
     """
 
     id: int
@@ -144,6 +146,7 @@ class Upgrade:
     options: Options
     machines: tuple[Machine, ...]
     held: bool = False
+    controller_since: float = -math.inf
 
     def machine(self, machine_id: str) -> Machine | None:
         """The machine with this id, or None when it has been removed."""
@@ -166,6 +169,7 @@ def from_wire(wire: Mapping[str, Any]) -> Upgrade:
         options=Options.from_wire(wire["options"]),
         machines=tuple(sorted(machines, key=lambda machine: int(machine.id))),
         held=wire["waits-for"] is not None,
+        controller_since=datetime.fromisoformat(wire["controller-since"]).timestamp(),
     )
 
 

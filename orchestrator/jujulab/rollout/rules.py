@@ -271,7 +271,7 @@ class _Case:
         if said := gate.gave_up(machine, version):
             return _Next(self._missed(said))
         late = gate.late(machine, version)
-        deadline = machine.deadline or machine.since + self.limits.restart
+        deadline = self._back_by(machine.deadline or machine.since + self.limits.restart)
         if not late:
             return _Next(self._to(Phase.ROLLED_BACK, _cause(machine)) if going_back else self._arrived(deadline))
         if self.now >= deadline:
@@ -283,6 +283,10 @@ class _Case:
             return _Next(wake=deadline)
         # A release that crashes is known as bad long before the deadline: systemd has given up on it.
         return self._act(Act.LOOK, deadline, machine.since + self.limits.look)
+
+    def _back_by(self, deadline: float) -> float:
+        """When agents must be there: who comes back because the controller has started anew gets the time for it."""
+        return max(deadline, self.upgrade.controller_since + self.limits.restart)
 
     def _arrived(self, deadline: float) -> Change:
         if not self._gate_seconds:
@@ -303,7 +307,7 @@ class _Case:
         late = gate.unsteady(machine, self.upgrade.new)
         if late:
             # The time for the restart goes on where it was: an agent that comes and goes does not get more of it.
-            deadline = (machine.deadline or machine.since) - self._gate_seconds
+            deadline = self._back_by((machine.deadline or machine.since) - self._gate_seconds)
             if self.now >= deadline:
                 return _Next(self._missed(f"{late[0].tag} did not stay healthy"))
             return _Next(self._to(Phase.RESTARTING, f"{late[0].tag} did not stay healthy", deadline), wake=self.now)
