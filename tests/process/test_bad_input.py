@@ -432,7 +432,7 @@ def test_a_hundred_agents_come_back_at_once_and_none_is_locked_out(tmp_path: Pat
         ("GET", "/nothing", b"", 404),
         ("DELETE", "/health", b"", 405),
         ("GET", "/tools/nonsense", b"", 400),
-        ("GET", "/model/none/tools/2.6.4-bionic-amd64", b"", 400),
+        ("GET", "/model/none/tools/2.6.4-bionic-amd64", b"", 404),
         ("POST", "/tools", b"x", 401),
         ("POST", "/register", b"", 400),
         ("POST", "/register", b"[" * 9000, 400),
