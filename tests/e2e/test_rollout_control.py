@@ -179,7 +179,7 @@ def test_a_half_done_upgrade_is_undone_and_its_version_stays_away_until_it_is_le
         in lab.juju("upgrade-model", "--dry-run").stderr
     )
     again = lab.juju("abort-upgrade", "--rollback")
-    assert "Putting model default back" in again.stderr
+    assert "Model default is back at 2.6.5: nothing is to be put back" in again.stderr
     lab.juju("upgrade-model", "--agent-version", "2.6.10", "--lift-quarantine", "--wait")
     assert versions(lab) == {"2.6.10"}
     assert lab.workloads() == before
