@@ -182,11 +182,12 @@ class Watch:
 def lab(
     docker: DockerClient, data: Path, name: str, controller: str, *up: str, juju: Juju | None = None
 ) -> Iterator[Lab]:
-    """A lab for the time of the block; afterwards nothing of it may be left."""
+    """A lab for the time of the block; at its end the design's invariants hold, and nothing of it is left behind it."""
     juju = juju or Juju(data)
     try:
         juju("up", *up)
         yield Lab(name, controller, juju, docker)
+        juju("check-history", "--lab", name)
     finally:
         # What matters is what is left, also where there was never much of a lab.
         juju("down", name, "-y", expect=None)
