@@ -241,7 +241,8 @@ def test_what_cannot_be_done_is_refused_with_what_can(lab: Lab) -> None:
         assert f"Next: `jujulab abort-upgrade {number} --rollback` goes back to 2.6.10" in said or "again" in words
     lower = lab.juju("upgrade-model", "--agent-version", "2.6.10", expect=1).stderr
     assert "cannot change version from 2.7.0 to lower version 2.6.10" in lower
-    assert lab.juju("pause-upgrade", "99", expect=1).stderr == "ERROR upgrade 99 not found (not found)\n"
+    unknown = lab.juju("pause-upgrade", "99", expect=1).stderr
+    assert unknown == "ERROR upgrade 99 not found (not found)\nNext: see those there are: `jujulab upgrades`\n"
     listed = lab.juju("upgrades", "-m", "default").stdout
     assert "4/4" in listed
     assert "max-failures 1" in listed
