@@ -111,6 +111,19 @@ class CrashLab:
             return set()
         return machines - {str(self.places["machine"].name)} if victim == "container of the machine" else machines
 
+    def running_workloads(self) -> dict[str, str]:
+        """When each workload's process was started, once all run: a machine that had lost its power may still boot."""
+
+        def probe() -> tuple[dict[str, str] | None, str]:
+            try:
+                found = self.lab.workloads()
+            except (AssertionError, APIError) as error:
+                return None, f"a look at the workloads: {error}"
+            down = [name for name, said in found.items() if not re.search("MainPID=[1-9]", said)]
+            return (None, f"the workloads of {', '.join(down)} to run") if down else (found, "")
+
+        return wait_for(probe, Deadline(REACH_SECONDS), 0.1)
+
     def kill(self, victim: str, boundary: Boundary) -> None:
         """Kills a process with SIGKILL, or a container as a loss of power does; returns at once.
 

@@ -90,7 +90,7 @@ def crash(made: CrashLab, crash: Crash) -> Outcome:
     for container in (made.places["controller"], *lab.machines()):
         # Each crash counts for itself: systemd gives up on whoever was started five times in ten seconds.
         run(container, "systemctl reset-failed")
-    before, spared = lab.workloads(), made.spared(crash.victim)
+    before, spared = made.running_workloads(), made.spared(crash.victim)
     made.stop_at(boundary)
     upgrade = made.begin(boundary.upgrade)
     if not made.wait_stopped(boundary):
@@ -109,7 +109,8 @@ def crash(made: CrashLab, crash: Crash) -> Outcome:
             now = lab.workloads()
         except (AssertionError, APIError) as error:
             return None, f"a look at what is there: {error}"
-        found += [f"the workload of {name} was restarted" for name in spared if now.get(name) != before[name]]
+        changed = [name for name in spared if now.get(name) != before[name]]
+        found += [f"the workload of {name} was restarted ({before[name]}, then {now.get(name)})" for name in changed]
         return (None, "; ".join(found)) if found else (True, "")
 
     try:
