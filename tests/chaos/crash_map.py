@@ -87,10 +87,10 @@ def plan(boundaries: Sequence[Boundary], victims: Sequence[str], seed: int, ever
 def crash(made: CrashLab, crash: Crash) -> Outcome:
     """Carries out an upgrade with one crash in it."""
     lab, boundary = made.lab, crash.boundary
+    before, spared = made.running_workloads(), made.spared(crash.victim)
     for container in (made.places["controller"], *lab.machines()):
         # Each crash counts for itself: systemd gives up on whoever was started five times in ten seconds.
         run(container, "systemctl reset-failed")
-    before, spared = made.running_workloads(), made.spared(crash.victim)
     made.stop_at(boundary)
     upgrade = made.begin(boundary.upgrade)
     if not made.wait_stopped(boundary):
