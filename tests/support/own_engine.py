@@ -67,8 +67,12 @@ class OwnEngine:
             # Where the host's containerd is used, what is ours has names of its own there.
             *("--containerd-namespace", directory.name, "--containerd-plugins-namespace", f"{directory.name}-plugins"),
         ]
+        # Its containerd leaves its stacks in the temporary directory when the engine finds it too slow and ends it.
+        temporary = directory / "tmp"
+        temporary.mkdir(exist_ok=True)
+        environment = os.environ | {"TMPDIR": str(temporary)}
         with (directory / "log").open("ab") as log:
-            self._engine = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+            self._engine = subprocess.Popen(command, stdout=log, stderr=log, env=environment, start_new_session=True)
 
         def probe() -> tuple[bool | None, str]:
             # Docker's SDK does not close a socket that nobody listens on.
