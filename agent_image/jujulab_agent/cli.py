@@ -23,7 +23,7 @@ jujud is the agent that runs on every machine of a model.
 Commands:
   machine --machine-id N     run the agent of a machine
   unit --unit-name APP/N     run the agent of a unit
-  controller                 become the API server of this controller machine
+  controller --machine-id N  become the API server of this controller machine
   version                    print what this jujud is: VERSION-SERIES-ARCH
   help                       print this text
 
@@ -52,7 +52,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _options(command: str, arguments: list[str]) -> dict[str, str]:
-    known = {"--data-dir", {"machine": "--machine-id", "unit": "--unit-name"}.get(command, "--data-dir")}
+    known = {"--data-dir", "--unit-name" if command == "unit" else "--machine-id"}
     options = {"--data-dir": layout.DATA_DIR}
     rest = iter(arguments)
     for argument in rest:
@@ -83,6 +83,7 @@ def _daemon(command: str, options: dict[str, str]) -> None:
         # The API server is the controller's own code; the version it runs as is that of this jujud.
         python = [CONTROLLER_PYTHON, "-IsP", "-m", "jujulab_controller"]
         arguments = [*python, "--data-dir", data_dir, "--agent-version", str(binary.number)]
+        arguments += ["--machine-id", options.get("--machine-id", "0")]
         os.execv(arguments[0], arguments)  # noqa: S606 - a shell would be of no use
     if command == "machine":
         from jujulab_agent.machine import run_machine

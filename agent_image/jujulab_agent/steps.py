@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Collection
 
 from jujulab_agent import wrench
+from jujulab_agent.controllers import Controllers, OthersMissingError
 from jujulab_agent.host import Host, save_conf, text
 from jujulab_agent.logs import LOG
 from jujulab_agent.session import Session
@@ -20,7 +21,7 @@ from jujulab_core.version import Number
 
 ATTEMPTS = 5
 RETRY_SECONDS = 120.0
-# With the wrench `short-upgrade-timeout`, which in Juju shortens the waits of controllers for one another.
+# With the wrench `short-upgrade-timeout`, which shortens the waits of controllers for one another as well.
 SHORT_RETRY_SECONDS = 1.0
 _MODULE = "juju.worker.upgradesteps"
 _UPGRADE_MODULE = "juju.upgrade"
@@ -83,11 +84,8 @@ class UpgradeSteps:
     def run(self) -> None:
         """Tries until the steps are done or the attempts are used up; opens the gate in the first case."""
         version = self._host.version
-        if self._has_database_part():
-            if not self._try(texts.upgrading_database(version), self._upgrade_database):
-                return
-            self._status.set(self._busy, texts.database_completed(version), self._session)
-            self._reach("database-steps-done")
+        if self._has_database_part() and not self._try(texts.upgrading_database(version), self._upgrade_database):
+            return
         if self._wrench("fail-upgrade-start") or not self._try(texts.upgrading(version), self._upgrade):
             return
         self._status.set(self._rested, "", self._session)
@@ -104,9 +102,14 @@ class UpgradeSteps:
             try:
                 attempt()
             except (JujulabError, OSError) as error:
-                outcome, version, tag = "will retry" if left else "giving up", self._host.version, self._host.tag
+                missing = isinstance(error, OthersMissingError)
+                outcome = "will retry" if left and not missing else "giving up"
+                version, tag = self._host.version, self._host.tag
                 LOG.error(_MODULE, f'upgrade from {self._from} to {version} for "{tag}" failed ({outcome}): {error}')
                 self._status.set("error", texts.failed(version, outcome, error), self._session)
+                if missing:
+                    self._controllers().give_up(str(error))
+                    return False
                 if left:
                     pause.wait(seconds)
                 continue
@@ -114,12 +117,21 @@ class UpgradeSteps:
         return False
 
     def _upgrade_database(self) -> None:
-        """What comes first on a controller, from 2.7 on: the steps of the database that it leads."""
-        host = self._host
-        LOG.info(_DATABASE_MODULE, f'starting database upgrade from {self._from} to {host.version} for "{host.tag}"')
+        """What comes first on a controller, from 2.7 on: the steps of the database, by the controller that leads it."""
+        host, controllers = self._host, self._controllers()
+        if not controllers.is_primary():
+            self._status.set(self._busy, texts.waiting_on_primary(host.version), self._session)
         if wrench.active(host.data_dir, "upgrade-database", "watch-upgrade"):
             raise JujulabError("wrench")
+        if not controllers.leads_database():
+            self._status.set(self._busy, texts.confirmed_primary(host.version), self._session)
+            return
+        LOG.info(_DATABASE_MODULE, f'starting database upgrade from {self._from} to {host.version} for "{host.tag}"')
+        self._status.set(self._busy, texts.upgrading_database(host.version), self._session)
         self._run_steps({DATABASE})
+        controllers.done("database")
+        self._status.set(self._busy, texts.database_completed(host.version), self._session)
+        self._reach("database-steps-done")
 
     def _upgrade(self) -> None:
         host = self._host
@@ -127,6 +139,8 @@ class UpgradeSteps:
             check_free_space(host.data_dir)
         except JujulabError as error:
             raise JujulabError(f"{self._name} cannot be upgraded: {error}") from error
+        if self._is_controller():
+            self._controllers().wait_for_turn()
         LOG.info(_MODULE, f'starting upgrade from {self._from} to {host.version} for "{host.tag}"')
         self._reach("steps-begun")
         if self._wrench("fail-upgrade"):
@@ -135,6 +149,8 @@ class UpgradeSteps:
         LOG.info(_UPGRADE_MODULE, "All upgrade steps completed successfully.")
         self._save()
         self._reach("steps-recorded")
+        if self._is_controller() and self._controllers().is_primary():
+            self._controllers().done("primary")
 
     def _run_steps(self, wanted: Collection[str]) -> None:
         # A unit's agent has no steps: it follows its machine (section G.3, step 9).
@@ -148,7 +164,13 @@ class UpgradeSteps:
             self._reach("step-done")
 
     def _has_database_part(self) -> bool:
-        return self._is_machine and DATABASE in targets(self._conf) and texts.has_database_part(self._host.version)
+        return self._is_controller() and texts.has_database_part(self._host.version)
+
+    def _is_controller(self) -> bool:
+        return self._is_machine and DATABASE in targets(self._conf)
+
+    def _controllers(self) -> Controllers:
+        return Controllers(self._session, self._host.version, short=self._wrench("short-upgrade-timeout"))
 
     def _save(self) -> None:
         self._conf["upgradedToVersion"] = str(self._host.version)

@@ -21,6 +21,7 @@ def main() -> int:
     parser.add_argument("--data-dir", type=Path, default=Path(DATA_DIR), help="where its state is")
     parser.add_argument("--log-dir", type=Path, default=Path(LOG_DIR), help="where logsink.log is")
     parser.add_argument("--agent-version", required=True, help="the version that it runs as")
+    parser.add_argument("--machine-id", default="0", metavar="N", help="the number of its machine")
     parser.add_argument("--listen", default="", metavar="HOST:PORT", help="instead of systemd's socket")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s %(message)s", stream=sys.stderr)
@@ -30,7 +31,7 @@ def main() -> int:
     try:
         version = Number.parse(arguments.agent_version)
         listener = listening_socket(arguments.listen)
-        asyncio.run(serve(arguments.data_dir, arguments.log_dir, version, listener))
+        asyncio.run(serve(arguments.data_dir, arguments.log_dir, version, listener, arguments.machine_id))
     except JujulabError as error:
         print(error.told(), file=sys.stderr)  # noqa: T201 - the last word of a daemon that cannot start
         return error.exit_code

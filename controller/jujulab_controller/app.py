@@ -12,22 +12,25 @@ import ssl
 from asyncio import sslproto
 from collections.abc import Callable
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from aiohttp import web
 
 import jujulab_controller.facades.all
 from jujulab_controller import backups_restore, bootstrap, notices
+from jujulab_controller.backups_archive import DATABASE
 from jujulab_controller.door import DOOR, Door, Limits
 from jujulab_controller.http import Http
 from jujulab_controller.http_errors import answer_in_jujus_shape, one_line
 from jujulab_controller.hub import Hub
+from jujulab_controller.lead import Lead
 from jujulab_controller.logsink import Handler
 from jujulab_controller.services import Services
 from jujulab_controller.state import models
 from jujulab_controller.state.store import Store
 from jujulab_core.boundary import reach
 from jujulab_core.errors import JujulabError
+from jujulab_core.layout import STATE
 from jujulab_core.version import Number
 
 logger = logging.getLogger("juju.controller")
@@ -74,11 +77,14 @@ class App:
 
     ending: asyncio.Event
 
-    def __init__(self, data_dir: Path, log_dir: Path, version: Number, listener: socket.socket) -> None:
+    def __init__(
+        self, data_dir: Path, log_dir: Path, version: Number, listener: socket.socket, machine_id: str
+    ) -> None:
         self._data_dir = data_dir
         self._log_dir = log_dir
         self._version = version
         self._listener = listener
+        self._machine_id = machine_id
         self._notice_seconds = float(os.environ.get(notices.INTERVAL_VARIABLE) or notices.INTERVAL_SECONDS)
         self._exits = contextlib.AsyncExitStack()
 
@@ -101,12 +107,12 @@ class App:
             logger.info("this is the state of backup %s", restored)
         hub = Hub()
         store = await asyncio.get_running_loop().run_in_executor(
-            None, Store, self._data_dir / "controller.db", hub.publish
+            None, Store, self._data_dir / STATE / DATABASE, hub.publish
         )
         for step in store.steps:
             logger.info("running upgrade step: %s", step)
         reach(str(self._data_dir), "controller/database-upgraded")
-        services = Services(self._version, self._data_dir, self._log_dir, store, hub)
+        services = Services(self._version, self._data_dir, self._log_dir, store, hub, self._machine_id)
         self.ending = services.ending
         self._exits.push_async_callback(services.close)
         await bootstrap.make_state(store, self._data_dir, self._version)
@@ -118,6 +124,8 @@ class App:
             logger.info("controller upgraded from %s to %s", mine.version, self._version)
             await store.write(lambda tx: models.update_controller(tx, version=str(self._version)))
             services.reach("version-recorded")
+        if mine.primary_machine != self._machine_id:
+            await store.write(lambda tx: models.update_controller(tx, primary_machine=self._machine_id))
         await services.load()
         await bootstrap.take_tools(services.binaries, services.controller_model, self._data_dir)
         await self._listen(Http(services), self._tls(mine.cert, mine.key))
@@ -159,14 +167,31 @@ async def _end(task: asyncio.Task[None]) -> None:
     await asyncio.gather(task, return_exceptions=True)
 
 
-async def serve(data_dir: Path, log_dir: Path, version: Number, listener: socket.socket) -> None:
-    """Runs the controller until SIGTERM, SIGINT, or its own wish."""
+async def serve(data_dir: Path, log_dir: Path, version: Number, listener: socket.socket, machine_id: str) -> None:
+    """Runs the controller until SIGTERM, SIGINT, or its own wish.
+
+    Args:
+        data_dir: Where its files are.
+        log_dir: Where ``logsink.log`` is.
+        version: The version that it runs as.
+        listener: Where it listens.
+        machine_id: The number of its machine in the controller model.
+    """
     told = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, told.set)
-    async with App(data_dir, log_dir, version, listener) as app:
-        ends = [loop.create_task(event.wait()) for event in (told, app.ending)]
-        await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
-        for end in ends:
-            end.cancel()
+    lead = Lead(data_dir / STATE, machine_id, listener)
+    if not await _first(loop.create_task(lead.win()), loop.create_task(told.wait())):
+        return
+    async with App(data_dir, log_dir, version, listener, machine_id) as app:
+        await _first(*(loop.create_task(event.wait()) for event in (told, app.ending)))
+
+
+async def _first(wanted: asyncio.Task[Any], other: asyncio.Task[Any]) -> bool:
+    """Waits for one of two tasks and cancels the other; whether it was the first of them."""
+    done, _ = await asyncio.wait((wanted, other), return_when=asyncio.FIRST_COMPLETED)
+    for task in {wanted, other} - done:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    return wanted in done and wanted.result() is None

@@ -29,7 +29,7 @@ from typing import Any, BinaryIO, cast
 
 from jujulab_controller.backups import Metadata, not_a_backup
 from jujulab_core.errors import JujulabError, RpcError
-from jujulab_core.layout import DATA_DIR
+from jujulab_core.layout import DATA_DIR, STATE
 from jujulab_core.version import Binary
 
 DATABASE = "controller.db"
@@ -74,7 +74,7 @@ def write(archive: Path, work: Path, data_dir: Path, metadata: Metadata) -> str:
         data_dir: The controller's directory.
         metadata: For the archive's ``metadata.json``.
     """
-    copy_database(data_dir / DATABASE, work / DATABASE)
+    copy_database(data_dir / STATE / DATABASE, work / DATABASE)
     with tarfile.open(work / "root.tar", "w") as root:
         for path, name in _root_files(data_dir):
             root.add(path, name)
@@ -89,7 +89,7 @@ def write(archive: Path, work: Path, data_dir: Path, metadata: Metadata) -> str:
             _add_bytes(tar, _METADATA, json.dumps(metadata.to_json(), indent=1).encode())
             tar.add(work / DATABASE, f"{_DUMP}/{DATABASE}")
             for sha256 in _blobs_of(work / DATABASE):
-                blob = data_dir / "binaries" / BLOBS / sha256
+                blob = data_dir / STATE / "binaries" / BLOBS / sha256
                 if blob.exists():
                     tar.add(blob, f"{_DUMP}/{BLOBS}/{sha256}")
             tar.add(work / "root.tar", _ROOT)

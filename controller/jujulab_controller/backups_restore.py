@@ -20,9 +20,11 @@ from jujulab_controller.backups import Here, Metadata, not_a_backup, restore_ref
 from jujulab_controller.backups_archive import BLOBS, DATABASE, TOOLS, sync, sync_tree, unpack
 from jujulab_controller.state.lease import LEASE
 from jujulab_core.errors import RpcError
-from jujulab_core.layout import MIN_FREE_BYTES
+from jujulab_core.layout import MIN_FREE_BYTES, STATE
 
 _DIRECTORY, _READY, _RECORD = "restore", "ready", "restored.json"
+# No agent binary has such a name.
+_COPYING = ".restoring-"
 
 
 def prepare(archive: Path, data_dir: Path, backup_id: str, here: Here) -> Metadata:
@@ -31,7 +33,7 @@ def prepare(archive: Path, data_dir: Path, backup_id: str, here: Here) -> Metada
     Raises:
         RpcError: It cannot be restored here; nothing has changed.
     """
-    directory = data_dir / _DIRECTORY
+    directory = data_dir / STATE / _DIRECTORY
     directory.mkdir(mode=0o700, exist_ok=True)
     work = Path(tempfile.mkdtemp(prefix="unpacking-", dir=directory))
     try:
@@ -57,24 +59,25 @@ def apply(data_dir: Path) -> str:
     Returns:
         The ID of the backup that was restored, or an empty text.
     """
-    directory = data_dir / _DIRECTORY
+    state = data_dir / STATE
+    directory = state / _DIRECTORY
     for leftover in directory.glob("unpacking-*"):
         shutil.rmtree(leftover)
     ready = directory / _READY
     if not ready.is_dir():
         return ""
-    _move_all(ready / BLOBS, data_dir / "binaries" / BLOBS)
-    _move_all(ready / TOOLS, data_dir / TOOLS)
+    _move_all(ready / BLOBS, state / "binaries" / BLOBS)
+    _copy_all(ready / TOOLS, data_dir / TOOLS)
     if (ready / DATABASE).exists():
         # The old database's log first: the new one must never be read with it.
         for suffix in ("-wal", "-shm"):
-            (data_dir / f"{DATABASE}{suffix}").unlink(missing_ok=True)
-        sync(data_dir)
-        (ready / DATABASE).replace(data_dir / DATABASE)
-        sync(data_dir)
+            (state / f"{DATABASE}{suffix}").unlink(missing_ok=True)
+        sync(state)
+        (ready / DATABASE).replace(state / DATABASE)
+        sync(state)
     if (ready / _RECORD).exists():
-        (ready / _RECORD).replace(data_dir / _RECORD)
-        sync(data_dir)
+        (ready / _RECORD).replace(state / _RECORD)
+        sync(state)
     shutil.rmtree(ready)
     return last_restored(data_dir)["id"]
 
@@ -82,7 +85,7 @@ def apply(data_dir: Path) -> str:
 def last_restored(data_dir: Path) -> dict[str, str]:
     """The backup that this controller's state comes from, as ``id``, and when it was ``prepared``; empty if none."""
     try:
-        record: dict[str, str] = json.loads((data_dir / _RECORD).read_text())
+        record: dict[str, str] = json.loads((data_dir / STATE / _RECORD).read_text())
     except FileNotFoundError:
         return {"id": "", "prepared": ""}
     return record
@@ -96,6 +99,21 @@ def _move_all(source: Path, target: Path) -> None:
         # What is there already is the same: names are hashes, or those of verified binaries.
         if not (target / path.name).exists():
             path.rename(target / path.name)
+    sync(target)
+
+
+def _copy_all(source: Path, target: Path) -> None:
+    """Like :func:`_move_all` for what goes to another disk; the next start removes the source."""
+    if not source.is_dir():
+        return
+    target.mkdir(parents=True, exist_ok=True)
+    for path in source.iterdir():
+        if not (target / path.name).exists():
+            beside = target / f"{_COPYING}{path.name}"
+            shutil.rmtree(beside, ignore_errors=True)
+            shutil.copytree(path, beside)
+            sync_tree(beside)
+            beside.rename(target / path.name)
     sync(target)
 
 

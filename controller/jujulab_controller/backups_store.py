@@ -26,7 +26,7 @@ from jujulab_controller.errors import NOT_FOUND
 from jujulab_controller.state import agents, machines, migrations, models
 from jujulab_controller.state.store import Store
 from jujulab_core.errors import RpcError
-from jujulab_core.layout import MIN_FREE_BYTES
+from jujulab_core.layout import MIN_FREE_BYTES, STATE
 from jujulab_core.tags import machine_tag
 from jujulab_core.version import Number
 
@@ -45,11 +45,12 @@ class Backups:
         restoring: Whether a restore is under way: the API is off until this process has ended.
     """
 
-    def __init__(self, data_dir: Path, store: Store, version: Number) -> None:
+    def __init__(self, data_dir: Path, store: Store, version: Number, machine_id: str) -> None:
         """Clears away what an earlier process left unfinished or unclaimed."""
+        self._machine_id = machine_id
         self.restoring = False
         self._data_dir = data_dir
-        self._directory = data_dir / "backups"
+        self._directory = data_dir / STATE / "backups"
         self._store = store
         self._version = version
         # One at a time: each takes disk space and CPU, and IDs are of whole seconds.
@@ -156,17 +157,16 @@ class Backups:
     async def _here(self) -> Here:
         def read(db: Connection) -> Here:
             mine = models.the_controller(db)
-            controllers = len(json.loads(mine.api_endpoints))
+            controllers = machines.controllers(db)
             started = [
-                agents.get(db, mine.model_uuid, machine_tag(machine.id)).status
-                for machine in machines.of_model(db, mine.model_uuid)
+                agents.get(db, mine.model_uuid, machine_tag(machine.id)).status for machine in controllers
             ].count("started")
             return Here(
                 uuid=mine.uuid,
                 version=self._version,
-                series=machines.get(db, mine.model_uuid, "0").series,
-                controllers=controllers,
-                ready=min(started, controllers),
+                series=machines.get(db, mine.model_uuid, self._machine_id).series,
+                controllers=len(controllers),
+                ready=started,
                 schema=migrations.HEAD,
             )
 
@@ -184,7 +184,7 @@ class Backups:
             finished=NEVER,
             notes=notes,
             model=mine.model_uuid,
-            machine="0",
+            machine=self._machine_id,
             hostname=socket.gethostname(),
             version=str(here.version),
             series=here.series,
@@ -196,7 +196,8 @@ class Backups:
     def _make(self, metadata: Metadata, keep: bool) -> Metadata:
         self._clear_unclaimed()
         # Twice: the parts are made before the archive is, and compression may gain nothing.
-        self._check_space(2 * _bytes_of(self._data_dir, ("controller.db", "binaries", "tools")))
+        parts = (f"{STATE}/{backups_archive.DATABASE}", f"{STATE}/binaries", "tools")
+        self._check_space(2 * _bytes_of(self._data_dir, parts))
         work = Path(tempfile.mkdtemp(prefix="making-", dir=self._directory))
         try:
             metadata = replace(metadata, finished=clock.now())

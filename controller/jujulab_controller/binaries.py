@@ -11,7 +11,7 @@ import hashlib
 import logging
 import os
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -23,7 +23,6 @@ from jujulab_controller.state.store import Store
 from jujulab_controller.streams import candidates, download_config
 from jujulab_controller.transfer import BINARY_PATIENCE
 from jujulab_core import archive
-from jujulab_core.boundary import reach
 from jujulab_core.errors import JujulabError, VerificationError
 from jujulab_core.looking import Offer
 from jujulab_core.simplestreams import DEFAULT_LIMITS
@@ -39,10 +38,18 @@ _PIECE = 1024 * 1024
 class BinaryCache:
     """The files below ``blobs/`` and the rows that name them."""
 
-    def __init__(self, directory: Path, store: Store, internet: Internet) -> None:
+    def __init__(self, directory: Path, store: Store, internet: Internet, reach: Callable[[str], None]) -> None:
+        """Makes the directory, or clears away what an earlier process left unfinished in it.
+
+        Args:
+            directory: Where the files are.
+            store: Where the rows are.
+            internet: Where binaries come from that are not there.
+            reach: Told of the boundaries that are passed.
+        """
         self._blobs = directory / "blobs"
         self._partial = directory / "partial"
-        self._data_dir = str(directory.parent)
+        self._reach = reach
         self._store = store
         self._internet = internet
         self._fetches: dict[str, asyncio.Task[None]] = {}
@@ -146,9 +153,6 @@ class BinaryCache:
         shared = (await self._store.read(models.the_controller)).model_uuid
         await self._store.write(lambda tx: binaries.add(tx, shared, str(version), sha256, size, offer.url))
         self._reach("fetch-entered")
-
-    def _reach(self, step: str) -> None:
-        reach(self._data_dir, f"controller/{step}")
 
     def _is_sound(self, sha256: str) -> bool:
         """Whether a file holds what its name says; it is read again only when it was changed."""

@@ -115,7 +115,7 @@ def _make(tx: Tx, params: dict[str, Any], version: Number) -> None:
         "default-series": params["series"],
     }
     models.create(tx, model, "controller", "admin", params["agent-version"], config)
-    machine_id = machines.add(tx, model, params["series"], params["arch"])
+    machine_id = machines.add(tx, model, params["series"], params["arch"], is_controller=True)
     machines.provision(
         tx,
         model,

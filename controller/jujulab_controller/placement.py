@@ -29,10 +29,11 @@ def default_series(db: Connection, model_uuid: str) -> str:
     return found[0].series if found else "bionic"
 
 
-def add_machine(tx: Tx, model_uuid: str, series: str, wanted: dict[str, Any]) -> str:
+def add_machine(tx: Tx, model_uuid: str, series: str, wanted: dict[str, Any], *, is_controller: bool = False) -> str:
     """Adds a machine with the model's constraints and, over them, its own; returns its id."""
     own = constraints.load(models.get(tx.db, model_uuid).constraints)
-    return machines.add(tx, model_uuid, series, default_arch(tx.db, model_uuid), constraints.shown(own, wanted))
+    arch = default_arch(tx.db, model_uuid)
+    return machines.add(tx, model_uuid, series, arch, constraints.shown(own, wanted), is_controller=is_controller)
 
 
 def add_units(tx: Tx, model_uuid: str, application: str, count: int, placement: list[dict[str, Any]]) -> list[str]:

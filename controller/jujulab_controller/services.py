@@ -14,12 +14,13 @@ from jujulab_controller.binaries import BinaryCache
 from jujulab_controller.guessing import FailedLogins
 from jujulab_controller.hub import Hub
 from jujulab_controller.internet import Internet
+from jujulab_controller.lead import Members
 from jujulab_controller.logsink import LogSink
 from jujulab_controller.presence import Presence
 from jujulab_controller.state import lease, models, upgrades
 from jujulab_controller.state.store import Store
 from jujulab_core.boundary import reach
-from jujulab_core.layout import API_PORT
+from jujulab_core.layout import API_PORT, STATE
 from jujulab_core.version import Binary, Number
 
 if TYPE_CHECKING:
@@ -34,6 +35,8 @@ class Services:
 
     Attributes:
         version: The version of the code that runs; Juju calls it the agent version of the API server.
+        machine_id: The number of the machine that it runs on; with several controllers, the one that leads.
+        members: Which controllers run.
         store: The state.
         hub: Who waits for which change.
         presence: Which agents are connected.
@@ -49,8 +52,10 @@ class Services:
         started: When this process started.
     """
 
-    def __init__(self, version: Number, data_dir: Path, log_dir: Path, store: Store, hub: Hub) -> None:
+    def __init__(self, version: Number, data_dir: Path, log_dir: Path, store: Store, hub: Hub, machine_id: str) -> None:
         self.version = version
+        self.machine_id = machine_id
+        self.members = Members(data_dir / STATE)
         self.store = store
         self._data_dir = str(data_dir)
         self.hub = hub
@@ -58,8 +63,8 @@ class Services:
         self.failed_logins = FailedLogins()
         self.logs = LogSink(log_dir / "logsink.log")
         self.internet = Internet(store)
-        self.binaries = BinaryCache(data_dir / "binaries", store, self.internet)
-        self.backups = Backups(data_dir, store, version)
+        self.binaries = BinaryCache(data_dir / STATE / "binaries", store, self.internet, self.reach)
+        self.backups = Backups(data_dir, store, version, machine_id)
         self.ending = asyncio.Event()
         self.controller_model = ""
         self.controller_uuid = ""

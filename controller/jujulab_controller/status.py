@@ -161,7 +161,9 @@ class StatusBuilder:
     def machine(self, machine: Row[Any]) -> Json:
         """One machine."""
         addresses = addresses_of(machine)
-        is_controller = self.snapshot.is_controller and machine.id == "0"
+        is_controller = bool(machine.manager)
+        # One that is on its way has no vote yet.
+        has_vote = is_controller and self.snapshot.agents[machine_tag(machine.id)].status not in _STARTING
         return {
             "agent-status": self.machine_agent(machine),
             "instance-status": self.instance(machine),
@@ -179,10 +181,10 @@ class StatusBuilder:
             "constraints": machine.constraints,
             "hardware": constraints.shown(hardware(machine)),
             "jobs": ["JobManageModel", "JobHostUnits"] if is_controller else ["JobHostUnits"],
-            "has-vote": is_controller,
+            "has-vote": has_vote,
             "wants-vote": is_controller,
             "lxd-profiles": {},
-        }
+        } | ({"primary-controller-machine": True} if self._is_primary(machine) else {})
 
     def application_entry(self, app: Row[Any], shown: set[str]) -> Json:
         """One application with those of its units that are shown."""
@@ -244,6 +246,11 @@ class StatusBuilder:
             "endpoints": json.loads(relation.endpoints),
             "status": status("joined", "", relation.since),
         }
+
+    def _is_primary(self, machine: Row[Any]) -> bool:
+        """Whether it leads others; a controller that is alone is not said to."""
+        leads = machine.manager and machine.id == self.snapshot.controller.primary_machine
+        return bool(leads) and sum(other.manager for other in self.snapshot.machines) > 1
 
     def _unit_is_lost(self, agent: Row[Any]) -> bool:
         return agent.status not in _STARTING and self._is_lost(agent.tag)

@@ -17,9 +17,10 @@ from jujulab_controller.state import models, quarantine, upgrades
 from jujulab_controller.state.store import Tx
 from jujulab_controller.upgrade_requests import gather, refuse
 from jujulab_core.rules import checks, control
-from jujulab_core.rules.control import Action, Known
+from jujulab_core.rules.control import Action, Known, Outcome
 from jujulab_core.rules.facts import Refusal
 from jujulab_core.tags import machine_tag
+from jujulab_core.version import Number
 
 _REASONS: dict[str, str] = {
     "pause": "paused by {user}",
@@ -51,6 +52,25 @@ async def act(
     row = await services.store.write(decide)
     await services.refresh_upgrade_mode()
     return row
+
+
+async def give_up_controllers(services: Services, identity: Identity, reason: str) -> None:
+    """Ends an upgrade of several controllers that not all of them came to.
+
+    Up to 2.8 the version that was asked for is put back, and so are those that run the new one; from 2.9 on they stay
+    as they are, and the upgrade fails by what their agents say (the Juju upgrade specification, section K).
+    """
+    if services.version >= Number(2, 9):
+        return
+
+    def end(tx: Tx) -> None:
+        for row in upgrades.active(tx.db, services.controller_model):
+            if not row.roll_back:
+                outcome = Outcome("aborting", roll_back=True, model_version=row.from_version)
+                upgrades.carry_out(tx, row, outcome, reason, identity.tag)
+
+    await services.store.write(end)
+    await services.refresh_upgrade_mode()
 
 
 async def lift_quarantine(services: Services, identity: Identity, model_uuid: str, version: str) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from sqlalchemy import Connection, Row
@@ -24,12 +24,15 @@ from jujulab_core.errors import RpcError, UsageError
 from jujulab_core.rules import availability, checks, control, serverside
 from jujulab_core.rules import quarantine as quarantine_rules
 from jujulab_core.rules.eras import Rules
-from jujulab_core.rules.facts import Facts, ModelAccess, ModelFacts, Refusal
+from jujulab_core.rules.facts import DatabaseMember, Facts, ModelAccess, ModelFacts, Refusal
 from jujulab_core.rules.quarantine import Entry
 from jujulab_core.rules.serverside import UpgradeRequest
+from jujulab_core.tags import machine_tag
 from jujulab_core.version import Number
 
 Json = dict[str, Any]
+# Of Juju's MongoDB; nothing listens there.
+_DATABASE_PORT = 37017
 _MODEL_ACCESS: dict[Access, ModelAccess] = {
     Access.READ: "read",
     Access.WRITE: "write",
@@ -55,7 +58,21 @@ def gather(db: Connection, services: Services, model_uuid: str, identity: Identi
         agents={tag: Number.parse(agent.version) if agent.version else None for tag, agent in reported.items()},
         upgrade_record=bool(upgrades.of_controller(db)),
         hosted=tuple(_model_facts(db, services, row) for row in every if row.uuid != services.controller_model),
+        database=tuple(_database(db, services)),
     )
+
+
+def _database(db: Connection, services: Services) -> Iterator[DatabaseMember]:
+    """The controllers, as Juju's database has them for members: those that have come up once, whether they run now."""
+    for machine in machines.controllers(db):
+        if agents.get(db, machine.model_uuid, machine_tag(machine.id)).logins:
+            is_up = services.members.is_up(machine.id)
+            word = "PRIMARY" if machine.id == services.machine_id else "SECONDARY"
+            address = next(iter(machines.addresses_of(machine)), machine.instance_id)
+            # The first member of a replica set is number 1.
+            yield DatabaseMember(
+                str(int(machine.id) + 1), f"{address}:{_DATABASE_PORT}", word if is_up else "DOWN", is_up
+            )
 
 
 async def set_agent_version(

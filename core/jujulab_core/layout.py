@@ -4,6 +4,9 @@ from __future__ import annotations
 
 DATA_DIR = "/var/lib/juju"
 LOG_DIR = "/var/log/juju"
+# Below the data directory of a controller: what all controllers of a lab share, where Juju has its database.
+STATE = "db"
+STATE_DIR = f"{DATA_DIR}/{STATE}"
 API_PORT = 17070
 # The one name that every controller certificate carries, whatever address it is reached at.
 API_SERVER_NAME = "juju-apiserver"

@@ -1,8 +1,4 @@
-"""What an agent says of itself while it upgrades: Juju's words (the Juju upgrade specification, section F.2).
-
-`waiting on primary database upgrade for X` and `confirmed primary database upgrade for X` are said by controllers
-whose database follows another one. The only controller of a lab leads its own.
-"""
+"""What an agent says of itself while it upgrades: Juju's words (the Juju upgrade specification, section F.2)."""
 
 from __future__ import annotations
 
@@ -24,6 +20,16 @@ def upgrading_database(version: Number) -> str:
     return f"upgrading database for {version}"
 
 
+def waiting_on_primary(version: Number) -> str:
+    """Another controller leads the database, and upgrades it."""
+    return f"waiting on primary database upgrade for {version}"
+
+
+def confirmed_primary(version: Number) -> str:
+    """It has."""
+    return f"confirmed primary database upgrade for {version}"
+
+
 def database_completed(version: Number) -> str:
     """The database steps are done; the others come next."""
     return f"database upgrade for {version} completed"
@@ -36,4 +42,5 @@ def failed(version: Number, outcome: str, error: object) -> str:
 
 def is_under_way(message: str) -> bool:
     """Whether an agent with this message has yet to finish an upgrade, or to fail in it."""
-    return message.startswith(("upgrading ", "database upgrade for "))
+    beginnings = ("upgrading ", "database upgrade for ", "waiting on primary ", "confirmed primary ")
+    return message.startswith(beginnings)

@@ -19,11 +19,11 @@ for link in tools/machine-* tools/unit-*; do
     echo "link $link $(readlink $link)"
 done
 find . -name 'unpacking-*' -o -name '.download-*' -o -name 'tmp-*' -o -name '*.new' -o -name '*~' | sed 's/^/leftover /'
-[ ! -d binaries/partial ] || find binaries/partial -type f | sed 's/^/leftover /'
+[ ! -d db/binaries/partial ] || find db/binaries/partial -type f | sed 's/^/leftover /'
 pgrep -a -x upgradectl | sed 's/^/process /'
 systemctl list-units --state failed --no-legend --plain | sed 's/^/failed /'
 """
-_BLOB = "cd /var/lib/juju/binaries/blobs && for blob in *; do sha256sum $blob; done"
+_BLOB = "cd /var/lib/juju/db/binaries/blobs && for blob in *; do sha256sum $blob; done"
 
 
 def problems(made: CrashLab, kind: str, version: str) -> Iterator[str]:

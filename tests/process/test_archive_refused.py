@@ -52,7 +52,7 @@ def upload(
 
 
 def stored(controller: Controller) -> dict[str, list[str]]:
-    root = controller.directory / "data" / "binaries"
+    root = controller.directory / "data" / "db" / "binaries"
     return {name: sorted(path.name for path in (root / name).iterdir()) for name in ("blobs", "partial")}
 
 

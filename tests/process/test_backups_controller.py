@@ -209,7 +209,7 @@ def test_a_restore_brings_the_old_state_back_and_the_agents_with_it(controller: 
         token = orchestrator.call("LabOrchestrator", "Claim", {"holder": "a", "ttl": 30})["token"]
     with controller.admin(model) as client:
         client.call("ModelConfig", "ModelSet", {"config": {"when": "after"}})
-    blobs = controller.directory / "data" / "binaries" / "blobs"
+    blobs = controller.directory / "data" / "db" / "binaries" / "blobs"
     shutil.rmtree(blobs)
     _restore(controller, made["id"])
     assert _config(controller, model)["when"]["value"] == "before"
@@ -332,16 +332,16 @@ def test_what_cannot_be_restored_is_refused_and_changes_nothing(
         assert text in refused.value.message
         # The API works as before, and nothing half-written stays.
         admin.call("Controller", "ControllerVersion")
-    assert list((controller.directory / "data" / "restore").iterdir()) == []
+    assert list((controller.directory / "data" / "db" / "restore").iterdir()) == []
 
 
 def test_what_is_no_archive_at_all_is_refused(controller: Controller) -> None:
-    before = sorted((controller.directory / "data" / "backups").iterdir())
+    before = sorted((controller.directory / "data" / "db" / "backups").iterdir())
     for junk in (b"", b"junk", b"\x1f\x8b" + bytes(100)):
         status, _, content = _request(controller, "PUT", junk)
         assert status == 400
         assert json.loads(content)["message"].startswith("cannot read the backup archive: ")
-    assert sorted((controller.directory / "data" / "backups").iterdir()) == before
+    assert sorted((controller.directory / "data" / "db" / "backups").iterdir()) == before
 
 
 def test_another_controllers_backup_is_refused(controller: Controller, tmp_path: Path) -> None:
@@ -428,7 +428,7 @@ def test_a_kill_in_the_midst_leaves_the_old_state_or_the_new(tmp_path: Path) -> 
                 digest = base64.b64encode(hashlib.sha1(archive, usedforsecurity=False).digest()).decode()
                 assert digest == entry["checksum"]
             data = controller.directory / "data"
-            assert {path.suffix for path in (data / "backups").iterdir()} <= {".gz", ".json"}
+            assert {path.suffix for path in (data / "db" / "backups").iterdir()} <= {".gz", ".json"}
             connection = sqlite3.connect(controller.database)
             assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
             connection.close()

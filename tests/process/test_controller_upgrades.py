@@ -342,7 +342,7 @@ def test_what_is_not_what_was_promised_is_not_served(shared: Controller, streams
                 download(shared, "/tools/2.7.0-bionic-amd64")
             with refused.value:
                 assert why in refused.value.read().decode()
-        assert list((shared.directory / "data" / "binaries" / "partial").iterdir()) == []
+        assert list((shared.directory / "data" / "db" / "binaries" / "partial").iterdir()) == []
     finally:
         path.write_bytes(good)
     assert download(shared, "/tools/2.7.0-bionic-amd64") == good

@@ -34,17 +34,19 @@ def commit(path: Path) -> str:
 def test_what_is_committed_while_the_disk_is_full_is_there_afterwards(tmp_path: Path, free: int) -> None:
     data = tmp_path / "juju"
     (data / "agents").mkdir(parents=True)
-    path = data / "controller.db"
+    state = data / "db"
+    state.mkdir()
+    path = state / "controller.db"
     with closing(sqlite3.connect(path)) as db:
         db.execute("PRAGMA journal_mode=WAL")
         db.execute("CREATE TABLE told (what)")
         db.commit()
     path.chmod(0o600)
     # It does not run just now, so that its database has no log.
-    assert [entry.name for entry in data.iterdir() if entry.name != "agents"] == ["controller.db"]
+    assert [entry.name for entry in state.iterdir()] == ["controller.db"]
     full = f"df --output=avail -k {data} | tail -1 | awk '{{ exit $1 > {free} * 1024 }}'\n"
     script = "mount -t tmpfs x /run\n" + disk.making(free, str(data)) + full + commit(path) + disk.mending(str(data))
     subprocess.run([*ALONE, "sh", "-ec", script], check=True, timeout=60)
-    assert oct((data / "controller.db-wal").stat().st_mode & 0o777) == "0o600"
+    assert oct((state / "controller.db-wal").stat().st_mode & 0o777) == "0o600"
     with closing(sqlite3.connect(path)) as db:
         assert db.execute("SELECT what FROM told").fetchall() == [(1,)]

@@ -301,13 +301,13 @@ def test_an_endless_tarball_is_cut_off_and_the_old_one_stays(controller: Control
             download(controller, str(binary))
         with refused.value:
             assert "size mismatch" in refused.value.read().decode()
-    assert list((controller.directory / "data" / "binaries" / "partial").iterdir()) == []
+    assert list((controller.directory / "data" / "db" / "binaries" / "partial").iterdir()) == []
     assert download(controller, "2.6.4-bionic-amd64") == old
 
 
 def test_a_damaged_file_of_the_cache_is_fetched_again(controller: Controller, streams: Streams) -> None:
     good = download(controller, NEW)
-    for path in (controller.directory / "data" / "binaries" / "blobs").iterdir():
+    for path in (controller.directory / "data" / "db" / "binaries" / "blobs").iterdir():
         if path.read_bytes() == good:
             path.write_bytes(b"x" * len(good))
     assert download(controller, NEW) == good

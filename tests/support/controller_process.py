@@ -192,7 +192,7 @@ class Controller:
 
     @property
     def database(self) -> Path:
-        return self.directory / "data" / "controller.db"
+        return self.directory / "data" / "db" / "controller.db"
 
     @property
     def pid(self) -> int:

@@ -26,6 +26,10 @@ MODEL = "11111111-2222-4333-8444-555555555555"
 FACADES = ("Deployer", "LabAgent", "Machiner", "NotifyWatcher", "Pinger", "StringsWatcher", "Uniter", "Upgrader")
 
 
+# How a controller that is the only one stands with the others.
+ALONE = {"alone": True, "primary": True, "behind": [], "database-done": False, "primary-done": False}
+
+
 class RefusalError(Exception):
     """What a handler raises to answer with an error."""
 
@@ -59,6 +63,7 @@ class FakeController:
             "Admin.Login": self._login,
             "Upgrader.WatchAPIVersion": lambda _: {"results": [{"NotifyWatcherId": self._watch("version", {})}]},
             "Deployer.WatchUnits": self._watch_units,
+            "LabAgent.Controllers": lambda _: ALONE,
         }
         self.desired("2.6.4")
         self.ca, self._context = _certificates(directory, name)

@@ -95,5 +95,5 @@ async def _desired(call: Call, tag: str) -> Number:
         return Number.parse(host.version)
     model = await services.store.read(lambda db: models.get(db, call.model))
     wanted = Number.parse(model.agent_version)
-    is_controller = call.model == services.controller_model and agent.machine_id == "0"
-    return wanted if is_controller else min(wanted, services.version)
+    machine = await services.store.read(lambda db: machines.get(db, call.model, agent.machine_id))
+    return wanted if machine.manager else min(wanted, services.version)

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from jujulab_controller import clock
+from sqlalchemy import Connection, Row
+
+from jujulab_controller import clock, upgrade_control
 from jujulab_controller.errors import bad_request, permission_denied
 from jujulab_controller.logsink import LEVELS, Line
 from jujulab_controller.rpc.call import Call, entity, text
 from jujulab_controller.rpc.registry import Where, Who, facade
-from jujulab_controller.state import agents, applications
+from jujulab_controller.state import agents, applications, machines, models
+from jujulab_controller.state.store import Tx
 from jujulab_core.tags import machine_tag
-from jujulab_core.version import Binary
+from jujulab_core.version import Binary, Number
 
 lab_agent = facade("LabAgent", Where.MODEL, Who.AGENT)
 
@@ -31,6 +34,62 @@ async def stage(call: Call) -> dict[str, Any]:
         raise permission_denied()
     await call.services.store.write(lambda tx: agents.set_stage(tx, call.model, tag, version, state, reason))
     return {}
+
+
+@lab_agent.method("Controllers")
+async def controllers(call: Call) -> dict[str, Any]:
+    """How the controllers' upgrade to a version stands, for one that takes part (section K).
+
+    Returns:
+        ``alone``, ``primary`` (whether the caller leads), ``behind`` (whose agents do not report that version),
+        ``database-done`` and ``primary-done`` (whether the leader has upgraded the database, and itself).
+    """
+    version = Number.parse(call.text("version"))
+
+    def read(db: Connection) -> dict[str, Any]:
+        own, every = _controller(db, call), machines.controllers(db)
+        mine = models.the_controller(db)
+        reported = agents.of_model(db, call.model)
+        return {
+            "alone": len(every) == 1,
+            "primary": own.id == mine.primary_machine,
+            "behind": [machine.id for machine in every if reported[machine_tag(machine.id)].version != str(version)],
+            "database-done": mine.database_upgraded_to == str(version),
+            "primary-done": mine.primary_upgraded_to == str(version),
+        }
+
+    return await call.services.store.read(read)
+
+
+@lab_agent.method("PrimaryDone")
+async def primary_done(call: Call) -> dict[str, Any]:
+    """Notes that the leader has upgraded the database, or itself, so that the others follow."""
+    version, what = str(Number.parse(call.text("version"))), call.text("what")
+    if what not in ("database", "primary"):
+        raise bad_request(f'unknown part "{what}" of an upgrade')
+
+    def write(tx: Tx) -> None:
+        _controller(tx.db, call)
+        models.update_controller(tx, **{f"{what}_upgraded_to": version})
+
+    await call.services.store.write(write)
+    return {}
+
+
+@lab_agent.method("ControllersMissing")
+async def controllers_missing(call: Call) -> dict[str, Any]:
+    """Gives the controllers' upgrade up, as others did not come to it in time: see :mod:`upgrade_control`."""
+    await call.services.store.read(lambda db: _controller(db, call))
+    await upgrade_control.give_up_controllers(call.services, call.identity, call.text("reason"))
+    return {}
+
+
+def _controller(db: Connection, call: Call) -> Row[Any]:
+    """The caller's machine, which must be a controller."""
+    machine = machines.get(db, call.model, call.identity.name) if call.identity.kind == "machine" else None
+    if machine is None or not machine.manager:
+        raise permission_denied()
+    return machine
 
 
 @lab_agent.method("Log")

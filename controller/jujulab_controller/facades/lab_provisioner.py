@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from sqlalchemy import Connection
@@ -18,7 +19,7 @@ from jujulab_controller.streams import download_config
 from jujulab_controller.upgrade_view import describe
 from jujulab_controller.watchers import NotifyWatcher
 from jujulab_core.errors import RpcError
-from jujulab_core.layout import DATA_DIR, LOG_DIR
+from jujulab_core.layout import API_PORT, DATA_DIR, LOG_DIR
 from jujulab_core.tags import machine_tag
 from jujulab_core.version import Binary, Number, binary_series
 
@@ -35,7 +36,7 @@ async def pending(call: Call) -> dict[str, Any]:
         for machine in machines.every(db):
             instances.append(machine.instance_id or machines.instance_id(machine.model_uuid, machine.id))
             agent = agents.get(db, machine.model_uuid, machine_tag(machine.id))
-            # The controller's own machine is the lab's doing before there is a controller.
+            # The controller's first machine is the lab's doing before there is a controller.
             if agent.logins == 0 and (machine.model_uuid, machine.id) != (controller, "0"):
                 waiting.append(
                     {
@@ -44,6 +45,7 @@ async def pending(call: Call) -> dict[str, Any]:
                         "id": machine.id,
                         "series": machine.series,
                         "arch": machine.arch,
+                        "is-controller": bool(machine.manager),
                     }
                 )
         return {"machines": waiting, "instances": instances}
@@ -85,7 +87,7 @@ async def provision(call: Call) -> dict[str, Any]:
             "logdir": LOG_DIR,
             "metricsspooldir": f"{DATA_DIR}/metricspool",
             "nonce": nonce,
-            "jobs": ["JobHostUnits"],
+            "jobs": ["JobManageModel", "JobHostUnits"] if machine.manager else ["JobHostUnits"],
             "upgradedToVersion": str(number),
             "cacert": mine.ca_cert,
             "controller": f"controller-{mine.uuid}",
@@ -95,12 +97,23 @@ async def provision(call: Call) -> dict[str, Any]:
             "oldpassword": password,
             "loggingconfig": "<root>=INFO",
             "values": {},
-        },
+        }
+        | ({"apiport": str(API_PORT)} if machine.manager else {}),
         "binary": found["binary"],
         "sha256": found["sha256"],
         "size": found["size"],
         "urls": [found["url"]],
     }
+
+
+@lab_provisioner.method("SetEndpoints", Access.SUPERUSER)
+async def set_endpoints(call: Call) -> dict[str, Any]:
+    """Notes where people's clients reach the controllers: the lab alone knows which ports of its host are theirs."""
+    endpoints = call.texts("endpoints")
+    if not endpoints:
+        raise bad_request("a controller has at least one endpoint")
+    await call.services.store.write(lambda tx: models.update_controller(tx, api_endpoints=json.dumps(endpoints)))
+    return {}
 
 
 @lab_provisioner.method("Watch", Access.SUPERUSER)

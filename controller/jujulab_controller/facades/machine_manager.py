@@ -61,9 +61,9 @@ async def destroy_machines(call: Call) -> dict[str, Any]:
 def _remove(tx: Tx, call: Call, machine_id: str, *, force: bool) -> list[str]:
     """Removes a machine; returns the units that went with it."""
     models.check_blocks(tx.db, call.model, "remove")
-    machines.get(tx.db, call.model, machine_id)
-    if call.model == call.services.controller_model and machine_id == "0":
-        raise RpcError("machine 0 is required by the model")
+    machine = machines.get(tx.db, call.model, machine_id)
+    if machine.manager and len(machines.controllers(tx.db)) == 1:
+        raise RpcError(f"machine {machine_id} is required by the model")
     units = [unit.name for unit in applications.units_of_machine(tx.db, call.model, machine_id)]
     if units and not force:
         names = ", ".join(f'"{name}"' for name in units)

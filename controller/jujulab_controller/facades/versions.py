@@ -59,6 +59,7 @@ _TABLE: dict[str, tuple[tuple[str, str], ...]] = {
         ("4.0.0", "12-14"),
     ),
     "Deployer": _EVER,
+    "HighAvailability": (("0.0.0", "2"), ("4.0.0", "2-3")),
     "LabAgent": _EVER,
     "LabBinaries": _EVER,
     "LabBackups": _EVER,

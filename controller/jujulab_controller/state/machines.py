@@ -37,6 +37,11 @@ def of_model(db: Connection, model_uuid: str) -> list[Row[Any]]:
     return sorted(rows, key=lambda row: int(row.id))
 
 
+def controllers(db: Connection) -> list[Row[Any]]:
+    """The machines that are controllers, by number."""
+    return [machine for machine in of_model(db, models.the_controller(db).model_uuid) if machine.manager]
+
+
 def every(db: Connection) -> list[Row[Any]]:
     """The machines of all models with their models' names as ``model_name``, by model and number."""
     rows = db.execute(
@@ -52,7 +57,7 @@ def instance_id(model_uuid: str, machine_id: str) -> str:
     return f"juju-{model_uuid[-6:]}-{machine_id}"
 
 
-def add(tx: Tx, model_uuid: str, series: str, arch: str, constraints: str = "") -> str:
+def add(tx: Tx, model_uuid: str, series: str, arch: str, constraints: str = "", *, is_controller: bool = False) -> str:
     """Adds a machine that waits for its instance; returns its id."""
     machine_id = str(models.take_number(tx, model_uuid, "next_machine"))
     tx.db.execute(
@@ -63,6 +68,7 @@ def add(tx: Tx, model_uuid: str, series: str, arch: str, constraints: str = "") 
             series=series,
             arch=arch,
             constraints=constraints,
+            manager=int(is_controller),
             created=clock.now(),
         )
     )

@@ -53,6 +53,11 @@ controller = _table(
     _text("orchestrator_hash"),
     _json("config"),
     _text("created"),
+    # The number of the machine whose controller leads; and the versions to which it has upgraded the database and
+    # itself, of the upgrade that the others follow it in.
+    _text("primary_machine"),
+    _text("database_upgraded_to"),
+    _text("primary_upgraded_to"),
 )
 
 users = _table(
@@ -110,6 +115,8 @@ machines = _table(
     _text("constraints"),
     _text("created"),
     _text("provisioned"),
+    # Whether it is a controller; only machines of the controller model are.
+    _number("manager"),
 )
 
 # What agents say of themselves; a machine or unit has its row from the moment it is made.

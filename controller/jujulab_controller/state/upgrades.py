@@ -145,6 +145,9 @@ def start(tx: Tx, model_uuid: str, to: str, requested_by: str, options: dict[str
         clear(tx, row, f"replaced by an upgrade to {to}", requested_by)
     model = models.get(tx.db, model_uuid)
     models.set_agent_version(tx, model_uuid, to)
+    if model_uuid == models.the_controller(tx.db).model_uuid:
+        # Controllers follow the one that leads in this upgrade, not in an earlier one to the same version.
+        models.update_controller(tx, database_upgraded_to="", primary_upgraded_to="")
     made = tx.db.execute(
         insert(upgrades).values(
             model_uuid=model_uuid,

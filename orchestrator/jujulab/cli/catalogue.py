@@ -68,6 +68,7 @@ COMMANDS: dict[str, Entry] = {
     "disabled-commands": Entry(JUJU, "List what a model is protected from.", ("list-disabled-commands",)),
     "download-backup": Entry(JUJU, "Download a backup that is kept on a controller."),
     "enable-command": Entry(JUJU, "Take a model's protection away."),
+    "enable-ha": Entry(JUJU, "Make sure that there are enough controllers to lose one."),
     "enable-user": Entry(JUJU, "Let a user in again."),
     "grant": Entry(JUJU, "Give a user rights on models or the controller."),
     "help": Entry(JUJU, "Show help on a command, or list the commands."),

@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from docker.models.containers import Container
+
 from jujulab.faults.targets import Scope, Target
 from jujulab.lab import names
 from jujulab.lab.engine import Engine
@@ -29,6 +31,10 @@ class Scene:
     def name(self, role: str) -> str:
         """The name of the container with a role."""
         return names.container(self.lab, role)
+
+    def all_of(self, role: str) -> list[Container]:
+        """The containers with a role; more than one where there are several controllers."""
+        return self.engine.containers(self.lab, role)
 
 
 @dataclass(frozen=True)

@@ -46,7 +46,7 @@ INTERNET = Place(
 CACHE = Place(
     names.CONTROLLER,
     "the controller's cache",
-    PurePosixPath("/var/lib/juju/binaries/blobs"),
+    PurePosixPath("/var/lib/juju/db/binaries/blobs"),
     "sha256",
     "put it there: `jujulab sync-agent-binaries`",
 )
@@ -95,10 +95,11 @@ def restore(scene: Scene, record: Record, place: Place = INTERNET) -> None:
 
 
 def _container(scene: Scene, place: Place) -> Container:
-    container = scene.engine.find(scene.name(place.role))
-    if container is None:
+    found = scene.all_of(place.role)
+    if not found:
         raise JujulabError(f'lab "{scene.lab}" lacks {place.what}', next_step="make it with `jujulab up`")
-    return container
+    # Several controllers have the same cache; one that runs can be asked.
+    return min(found, key=lambda container: container.status != "running")
 
 
 def _paths(scene: Scene, targets: tuple[str, ...], place: Place) -> dict[str, str]:

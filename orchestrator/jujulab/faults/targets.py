@@ -15,7 +15,7 @@ from enum import StrEnum
 from docker.errors import APIError
 from docker.models.containers import Container
 
-from jujulab.lab import names
+from jujulab.lab import controllers, names
 from jujulab.lab.engine import Engine, docker_errors
 from jujulab.store import Store
 from jujulab_core import layout, tags
@@ -60,7 +60,7 @@ def resolve(engine: Engine, lab: str, controller: str, word: str, scopes: frozen
         lab: The lab's name.
         controller: Its controller's name; the store knows its models by it.
         word: ``machine-2``, ``default:machine-2``, ``2``, ``ubuntu/0`` (its agent; where machines are broken, its
-            machine), ``controller``, ``orchestrator``.
+            machine), ``controller``, ``orchestrator``; ``controller:machine-1`` where there are several.
         scopes: What may be meant.
 
     Returns:
@@ -70,21 +70,21 @@ def resolve(engine: Engine, lab: str, controller: str, word: str, scopes: frozen
         UsageError: It means nothing, or nothing that may be meant; says what would do.
     """
     possible = f"its targets are: {', '.join(scope.value for scope in Scope if scope in scopes)}"
-    for scope, role, tag in (
-        (Scope.CONTROLLER, names.CONTROLLER, "machine-0"),
-        (Scope.ORCHESTRATOR, names.ORCHESTRATOR, ""),
-    ):
-        if word == role:
+    for scope in (Scope.CONTROLLER, Scope.ORCHESTRATOR):
+        if word == scope.value:
             if scope not in scopes:
                 raise UsageError(f"this cannot be done to the {word}", next_step=possible)
-            return word, Target(names.container(lab, role), tag)
+            return word, _part(engine, lab, scope)
     match = _WORD_RE.fullmatch(word)
-    if match is None or not scopes & {Scope.MACHINE, Scope.AGENT}:
+    if match is None or not scopes & {Scope.MACHINE, Scope.AGENT, Scope.CONTROLLER}:
         raise UsageError(f'"{word}" cannot be a target here', next_step=possible)
     model, uuid = _model(controller, match["model"])
+    # What only a controller has, only a controller's machine can be meant for.
+    roles = [names.CONTROLLER, *([names.MACHINE] if scopes & {Scope.MACHINE, Scope.AGENT} else [])]
     machines = {
         container.labels[names.LABEL_MACHINE]: container
-        for container in engine.containers(lab, names.MACHINE)
+        for role in roles
+        for container in engine.containers(lab, role)
         if container.labels[names.LABEL_MODEL] == uuid
     }
     if match["machine"]:
@@ -99,6 +99,16 @@ def resolve(engine: Engine, lab: str, controller: str, word: str, scopes: frozen
             tag = tags.machine_tag(number)
             return f"{model}:{tag}", Target(str(container.name), tag)
     raise UsageError(f"there is no unit {match['unit']} in model {model}", next_step="see `jujulab status`")
+
+
+def _part(engine: Engine, lab: str, scope: Scope) -> Target:
+    if scope is Scope.ORCHESTRATOR:
+        return Target(names.container(lab, names.ORCHESTRATOR))
+    there = controllers.of_lab(engine, lab)
+    if not there:
+        return Target(names.container(lab, names.CONTROLLER), "machine-0")
+    # The first one, where there are several; the others are named by their machines.
+    return Target(str(there[0].name), tags.machine_tag(there[0].labels[names.LABEL_MACHINE]))
 
 
 def _model(controller: str, wanted: str | None) -> tuple[str, str]:

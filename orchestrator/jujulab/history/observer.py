@@ -12,10 +12,9 @@ from docker.models.containers import Container
 from jujulab.history import sight
 from jujulab.history.recorder import Recorder
 from jujulab.history.views import digest
-from jujulab.lab import names, secrets
+from jujulab.lab import controllers, names, secrets
 from jujulab.lab.engine import Engine, in_parallel
 from jujulab.lab.ready import admin_client
-from jujulab.lab.up import api_port
 from jujulab.store import Store
 from jujulab_core.errors import ConnectionLost, JujulabError
 from jujulab_core.rpc import Client
@@ -176,10 +175,9 @@ class Observer:
         known = self._clients.get(model)
         if known is not None and known.is_open:
             return known
-        container = self._engine.find(names.container(self._lab, names.CONTROLLER))
-        if container is None or container.status != "running":
+        running = [found for found in controllers.of_lab(self._engine, self._lab) if found.status == "running"]
+        if not running:
             raise ConnectionLost("the controller's container does not run")
-        endpoint = f"127.0.0.1:{api_port(container)}"
-        client = admin_client(endpoint, self._secrets, model, Deadline(_CONNECT_SECONDS))
+        client = admin_client(controllers.endpoint(running[0]), self._secrets, model, Deadline(_CONNECT_SECONDS))
         self._clients[model] = client
         return client

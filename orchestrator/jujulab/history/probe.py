@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from typing import Any
 
 TOOLS = "/var/lib/juju/tools"
-BLOBS = "/var/lib/juju/binaries/blobs"
+BLOBS = "/var/lib/juju/db/binaries/blobs"
 
 
 def read(path: str) -> bytes:

@@ -6,7 +6,7 @@ import io
 import tarfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeVar
 
@@ -15,6 +15,7 @@ import requests
 from docker.errors import APIError, DockerException, NotFound
 from docker.models.containers import Container
 from docker.models.networks import Network
+from docker.types import Mount
 
 from jujulab.lab import names
 from jujulab_core.errors import HostError, JujulabError, UsageError
@@ -49,6 +50,7 @@ class ContainerSpec:
         networks: The networks by name, each with the aliases there; the first is attached at the start.
         files: Put into it before its first start; directories on the way are made 0755, those of 0600 files 0700.
         ports: Container port to a port of the host's loopback.
+        volumes: Volume to the directory where it is mounted; each is made where it is missing.
         run: Further arguments for Docker's SDK, such as what systemd needs.
     """
 
@@ -59,6 +61,7 @@ class ContainerSpec:
     networks: Mapping[str, tuple[str, ...]]
     files: tuple[File, ...] = ()
     ports: Mapping[int, int] = field(default_factory=dict)
+    volumes: Mapping[str, str] = field(default_factory=dict)
     run: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -134,15 +137,24 @@ class Engine:
                 found.remove(force=True)
                 found = None
             container = found or self._create(spec)
+        self.start(container)
+        return container
+
+    @staticmethod
+    def start(container: Container) -> None:
+        """Starts a container that does not run."""
+        with docker_errors(f"start the container {container.name}"):
             if container.status != "running":
                 container.start()
-            return container
 
     def _create(self, spec: ContainerSpec) -> Container:
         endpoints = {
             network: self.client.api.create_endpoint_config(aliases=list(aliases))
             for network, aliases in spec.networks.items()
         }
+        for name in spec.volumes:
+            # Making one that is there changes nothing.
+            self.client.volumes.create(name, labels=names.labels(spec.labels[names.LABEL_LAB], "volume"))
         first, *others = spec.networks
         container = self.client.containers.create(
             spec.image,
@@ -151,6 +163,7 @@ class Engine:
             labels=dict(spec.labels),
             network=first,
             networking_config={first: endpoints[first]},
+            mounts=[Mount(place, name) for name, place in spec.volumes.items()],
             ports={f"{inside}/tcp": ("127.0.0.1", outside) for inside, outside in spec.ports.items()},
             **_RUN,
             **spec.run,
@@ -176,13 +189,20 @@ class Engine:
             raise _failure(code, err or out)
         return out
 
+    def remove_volume(self, name: str) -> None:
+        """Removes a volume that no container has any more, with all that is in it; nothing happens if there is none."""
+        with docker_errors(f"remove the volume {name}"), suppress(NotFound):
+            self.client.volumes.get(name).remove()
+
     def remove_lab(self, lab: str) -> int:
-        """Removes the containers, their volumes and the networks of a lab; returns how many containers there were."""
+        """Removes the containers, the volumes and the networks of a lab; returns how many containers there were."""
         containers = self.containers(lab)
         with docker_errors(f'remove the containers of lab "{lab}"'):
             in_parallel(self._remove, containers)
             for network in self.networks(lab):
                 network.remove()
+            for volume in self._with_label(self.client.volumes.list, lab, None):
+                volume.remove()
         return len(containers)
 
     @staticmethod

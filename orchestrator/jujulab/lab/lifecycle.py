@@ -8,10 +8,9 @@ from dataclasses import dataclass
 
 from docker.models.containers import Container
 
-from jujulab.lab import names, secrets
+from jujulab.lab import controllers, names, secrets
 from jujulab.lab.engine import Engine, docker_errors, in_parallel
 from jujulab.lab.ready import admin_client, wait_for_agents
-from jujulab.lab.up import api_port
 from jujulab.store import Store
 from jujulab_core.errors import JujulabError, UsageError
 from jujulab_core.layout import STREAMS_URL
@@ -52,13 +51,15 @@ def labs(engine: Engine) -> list[Lab]:
 def _lab(name: str, containers: list[Container]) -> Lab:
     running = sum(container.status == "running" for container in containers)
     state = "running" if running == len(containers) else "partly running" if running else "stopped"
-    controller = next((c for c in containers if c.labels[names.LABEL_ROLE] == names.CONTROLLER), None)
+    # One that runs: with several of them another may be off.
+    own = [c for c in containers if c.labels[names.LABEL_ROLE] == names.CONTROLLER]
+    controller = min(own, key=lambda c: (c.status != "running", int(c.labels[names.LABEL_MACHINE])), default=None)
     return Lab(
         name=name,
         controller=controller.labels.get(names.LABEL_CONTROLLER, "") if controller else "",
         state=state,
         machines=sum(c.labels[names.LABEL_ROLE] == names.MACHINE for c in containers),
-        api=f"127.0.0.1:{api_port(controller)}" if controller else "",
+        api=controllers.endpoint(controller) if controller else "",
     )
 
 

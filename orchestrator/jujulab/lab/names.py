@@ -53,6 +53,11 @@ def internet(lab: str) -> str:
     return f"jujulab-{lab}-internet"
 
 
+def state(lab: str) -> str:
+    """The volume with the state of the controllers."""
+    return f"jujulab-{lab}-state"
+
+
 def instance_id(model_uuid: str, machine_id: str) -> str:
     """Juju's name for a machine's instance: ``juju-1a2b3c-0``."""
     return f"juju-{model_uuid[-6:]}-{machine_id}"

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import itertools
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from docker.models.containers import Container
 
 from jujulab import host, images
-from jujulab.lab import machines, names, pki, restore, secrets
+from jujulab.lab import controllers, machines, names, pki, restore, secrets
 from jujulab.lab.engine import Engine, in_parallel
 from jujulab.store import Store
 from jujulab_core.errors import JujulabError
@@ -37,7 +37,7 @@ def provision_pending(client: Client, controller_name: str, report: Report) -> N
     """
     with Engine() as engine:
         lab = lab_of(engine, controller_name)
-        _Provisioner(engine, client, lab, report).run()
+        _Provisioner(engine, client, controller_name, lab, report).run()
 
 
 def lab_of(engine: Engine, controller_name: str) -> str:
@@ -56,9 +56,10 @@ def lab_of(engine: Engine, controller_name: str) -> str:
 
 
 class _Provisioner:
-    def __init__(self, engine: Engine, client: Client, lab: str, report: Report) -> None:
+    def __init__(self, engine: Engine, client: Client, controller: str, lab: str, report: Report) -> None:
         self._engine = engine
         self._client = client
+        self._controller = controller
         self._lab = lab
         self._report = report
         directory = Store.default().lab_dir(lab)
@@ -70,13 +71,14 @@ class _Provisioner:
         wanted = self._client.call("LabProvisioner", "Pending")
         present = {
             (container.labels.get(names.LABEL_MODEL), container.labels.get(names.LABEL_MACHINE)): container
-            for container in self._engine.containers(self._lab, names.MACHINE)
+            for role in (names.MACHINE, names.CONTROLLER)
+            for container in self._engine.containers(self._lab, role)
         }
-        alive = set(wanted["instances"])
-        in_parallel(
-            self._remove,
-            [found for found in present.values() if found.attrs["Config"]["Hostname"] not in alive],
-        )
+        gone = [found for found in present.values() if found.attrs["Config"]["Hostname"] not in wanted["instances"]]
+        if any(found.labels[names.LABEL_ROLE] == names.CONTROLLER for found in gone):
+            # Before it goes: it may be the one that answers.
+            self._tell_endpoints(without=gone)
+        in_parallel(self._remove, gone)
         missing = []
         for machine in wanted["machines"]:
             found = present.get((machine["model-uuid"], machine["id"]))
@@ -101,6 +103,8 @@ class _Provisioner:
 
         self._report(f"starting {_machines(len(missing))}")
         in_parallel(make, missing)
+        if any(machine["is-controller"] for machine in missing):
+            self._tell_endpoints()
 
     def _make(self, machine: dict[str, str], host_key: pki.SshKey) -> None:
         model, machine_id = machine["model-uuid"], machine["id"]
@@ -124,7 +128,27 @@ class _Provisioner:
             host_key=host_key,
             authorized_key=self._secrets.ssh_key.public,
         )
-        self._engine.ensure_started(machines.machine_spec(self._lab, model, machine_id, files, self._run_kwargs))
+        if not machine["is-controller"]:
+            spec = machines.machine_spec(self._lab, model, machine_id, files, self._run_kwargs)
+            self._engine.ensure_started(spec)
+            return
+        controllers.start_on_free_port(
+            self._engine,
+            lambda port: controllers.container_spec(
+                self._lab, self._controller, model, machine_id, port, files, self._run_kwargs
+            ),
+        )
+
+    def _tell_endpoints(self, without: Sequence[Container] = ()) -> None:
+        """Lets the controllers, and this client store, know where people's clients reach them."""
+        leaving = {found.name for found in without}
+        left = [found for found in controllers.of_lab(self._engine, self._lab) if found.name not in leaving]
+        endpoints = [controllers.endpoint(found) for found in left]
+        self._client.call("LabProvisioner", "SetEndpoints", {"endpoints": endpoints})
+        count = len(endpoints)
+        Store.default().update_controller(
+            self._controller, endpoints=endpoints, controller_machines=count, active_controller_machines=count
+        )
 
     def _remove(self, container: Container) -> None:
         container.remove(force=True, v=True)

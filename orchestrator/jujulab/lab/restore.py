@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from jujulab.lab import names
+from jujulab.lab import controllers, names
 from jujulab.lab.engine import Engine
 from jujulab.lab.labspec import LabSpec
 from jujulab.store import Store
@@ -40,9 +40,9 @@ def lost_controller(engine: Engine, store: Store, spec: LabSpec) -> Lost | None:
     Raises:
         UsageError: The lab's controller had another name.
     """
-    found = engine.find(names.container(spec.name, names.CONTROLLER))
+    there = [found for found in controllers.of_lab(engine, spec.name) if found.status != "created"]
     machines = engine.containers(spec.name, names.MACHINE)
-    if (found is not None and found.status != "created") or not machines:
+    if there or not machines:
         return None
     known = store.controllers().get(spec.controller)
     if known is None or known.region != spec.name:

@@ -6,16 +6,15 @@ Each step looks before it acts, so an interrupted ``up`` goes on where it stoppe
 from __future__ import annotations
 
 import json
-import socket
-from collections.abc import Callable, Iterator
-from contextlib import closing, suppress
+from collections.abc import Callable
+from contextlib import closing
 from typing import Literal
 
 from docker.models.containers import Container
 
 from jujulab import host, images
-from jujulab.lab import machines, names, provision, publish, restore, secrets
-from jujulab.lab.engine import ContainerSpec, Engine, File, PortInUseError
+from jujulab.lab import controllers, machines, names, provision, publish, restore, secrets
+from jujulab.lab.engine import ContainerSpec, Engine, File
 from jujulab.lab.fill import fill_model
 from jujulab.lab.labspec import LabSpec, default_series
 from jujulab.lab.ready import admin_client, wait_for_agents
@@ -32,8 +31,6 @@ Report = Callable[[str], None]
 Moment = Literal["installing", "configuring", "answering"]
 Reached = Callable[[Moment], None]
 CLOUD = "docker"
-# How many ports are tried for the API of a controller whose lab file names none.
-_PORTS = 200
 
 
 def bring_up(spec: LabSpec, report: Report, timeout: float, reached: Reached = lambda _: None) -> None:
@@ -72,9 +69,9 @@ class _Up:
         spec = self._spec
         self._check_names()
         # Looked for again when it is taken; asked for now, so that nothing is made when there is none.
-        made = self._engine.find(names.container(spec.name, names.CONTROLLER)) is not None
-        if not made and next(self._free_ports(), None) is None:
-            raise self._no_port()
+        made = bool(controllers.of_lab(self._engine, spec.name))
+        if not made and next(controllers.free_ports(self._port), None) is None:
+            raise controllers.no_port(self._port)
         # Controller, streams and orchestrator come on top of the machines.
         host.check_capacity(spec.machine_count + 3)
         images.ensure_images(self._engine.client, progress=self._report)
@@ -124,6 +121,8 @@ class _Up:
             return
         self._report(f"the controller's container is gone, {lost.machines} machines are left: making a new one")
         restore.expect(self._store, self._spec.name)
+        # What was its disk: a machine that is gone has taken it along.
+        self._engine.remove_volume(names.state(self._spec.name))
         # As the old one was: what clients and agents know of it stays true, and a backup of it fits.
         self._version, self._port = lost.version, lost.port
 
@@ -173,24 +172,21 @@ class _Up:
 
     def _controller(self, published: dict[str, str]) -> int:
         spec = self._spec
-        name = names.container(spec.name, names.CONTROLLER)
-        found = self._engine.find(name)
-        if found is not None and found.status != "created":
-            return api_port(self._engine.ensure_started(self._controller_spec(published, api_port(found))))
+        made = [found for found in controllers.of_lab(self._engine, spec.name) if found.status != "created"]
+        for found in made:
+            self._engine.start(found)
+        if made:
+            return controllers.api_port(made[0])
         self._report(f'starting the controller "{spec.controller}" {self._version}')
         instance = names.instance_id(self._secrets.controller_model_uuid, "0")
         known_hosts = self._store.lab_dir(spec.name) / "ssh" / "known_hosts"
         provision.pin_host_keys(known_hosts, {instance: self._secrets.controller_host_key.public})
-        for port in self._free_ports():
-            # Between our look and the engine's, another lab may have taken it.
-            with suppress(PortInUseError):
-                self._engine.ensure_started(self._controller_spec(published, port))
-                return port
-        raise self._no_port()
+        return controllers.start_on_free_port(
+            self._engine, lambda port: self._controller_spec(published, port), self._port
+        )
 
     def _controller_spec(self, published: dict[str, str], port: int) -> ContainerSpec:
-        lab, made = self._spec.name, self._secrets
-        instance = names.instance_id(made.controller_model_uuid, "0")
+        made = self._secrets
         conf = machines.controller_agent_conf(
             controller_uuid=made.controller_uuid,
             model_uuid=made.controller_model_uuid,
@@ -210,23 +206,14 @@ class _Up:
             authorized_key=made.ssh_key.public,
         )
         params = json.dumps(self._bootstrap_params(published, port), indent=1)
-        return ContainerSpec(
-            name=names.container(lab, names.CONTROLLER),
-            image=images.image_tag("controller"),
-            hostname=instance,
-            labels=names.labels(
-                lab,
-                names.CONTROLLER,
-                **{
-                    names.LABEL_CONTROLLER: self._spec.controller,
-                    names.LABEL_MODEL: made.controller_model_uuid,
-                    names.LABEL_MACHINE: "0",
-                },
-            ),
-            networks={names.network(lab): ("controller", instance), names.internet(lab): ()},
-            files=(*files, File(f"{machines.SEED_DIR}/bootstrap-params", params)),
-            ports={API_PORT: port},
-            run=host.machine_run_kwargs(self._engine.client.info()),
+        return controllers.container_spec(
+            self._spec.name,
+            self._spec.controller,
+            made.controller_model_uuid,
+            "0",
+            port,
+            (*files, File(f"{machines.SEED_DIR}/bootstrap-params", params)),
+            host.machine_run_kwargs(self._engine.client.info()),
         )
 
     def _bootstrap_params(self, published: dict[str, str], port: int) -> dict[str, object]:
@@ -255,20 +242,6 @@ class _Up:
             "streams-key": published["public-key"],
             "authorized-keys": made.ssh_key.public,
         }
-
-    def _free_ports(self) -> Iterator[int]:
-        for port in [self._port] if self._port else range(API_PORT, API_PORT + _PORTS):
-            with closing(socket.socket()) as probe:
-                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                try:
-                    probe.bind(("127.0.0.1", port))
-                except OSError:
-                    continue
-            yield port
-
-    def _no_port(self) -> UsageError:
-        what = f"port {self._port}" if self._port else f"every port from {API_PORT} to {API_PORT + _PORTS - 1}"
-        return UsageError(f"{what} of this host is in use: the controller's API needs one (key controller.api-port)")
 
     def _connect(self, endpoint: str, model: str | None = None) -> Client:
         return admin_client(endpoint, self._secrets, model, self._deadline)
@@ -347,12 +320,6 @@ class _Up:
             first = next((model.name for model in spec.models), "controller")
             self._store.switch(spec.controller, f"admin/{first}")
         return there
-
-
-def api_port(controller: Container) -> int:
-    """The port of the host's loopback at which a controller's API is, whether it runs or not."""
-    bindings = controller.attrs["HostConfig"]["PortBindings"][f"{API_PORT}/tcp"]
-    return int(bindings[0]["HostPort"])
 
 
 def _models_by_name(client: Client) -> dict[str, str]:

@@ -28,9 +28,12 @@ def waves(machines: Sequence[str], options: Options) -> tuple[tuple[str, ...], .
 def admitted(upgrade: Upgrade) -> frozenset[str]:
     """The machines that may be swapped now: those of the first wave that has not ended, and of those before it.
 
-    As long as one outside of them is still under way, which happens after a retry, nobody may begin.
+    As long as one outside of them is still under way, which happens after a retry, nobody may begin. Controllers go
+    together, as none of them finishes before all have begun (the Juju upgrade specification, section K).
     """
     phases = {machine.id: machine.phase for machine in upgrade.machines}
+    if upgrade.is_controller:
+        return frozenset(phases)
     found: set[str] = set()
     for wave in waves(tuple(phases), upgrade.options):
         found.update(wave)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from docker.models.containers import Container
+
 from jujulab.faults import traffic
 from jujulab.faults.each import Note, again_each, heal_each, inject_each
 from jujulab.faults.model import Json, Kind, Scene
@@ -20,19 +22,22 @@ _PEERS = {
 }
 
 
-def _peers(scene: Scene, target: Target, options: Mapping[str, str]) -> list[str]:
-    return [role for role in _PEERS[options["from"]] if scene.name(role) != target.container]
+def _peers(scene: Scene, target: Target, options: Mapping[str, str]) -> dict[str, list[Container]]:
+    """Who is to be cut off from, by role; with several controllers, all the others."""
+    found = {role: scene.all_of(role) for role in _PEERS[options["from"]]}
+    others = {role: [peer for peer in peers if peer.name != target.container] for role, peers in found.items()}
+    return {role: peers for role, peers in others.items() if peers}
 
 
 def _cut(scene: Scene, target: Target, options: Mapping[str, str], _noted: Json) -> None:
     # Looked up each time: addresses change when a lab is started again.
-    found = [scene.engine.find(scene.name(role)) for role in _peers(scene, target, options)]
-    addresses = [address(peer, names.network(scene.lab)) for peer in found if peer is not None]
-    if not all(addresses) or not addresses:
+    peers = _peers(scene, target, options).values()
+    addresses = [[address(peer, names.network(scene.lab)) for peer in same] for same in peers]
+    if not all(any(same) for same in addresses) or not addresses:
         raise JujulabError(
             f"there is nobody to cut {target.container} off from: {options['from']} is the target, or does not run"
         )
-    traffic.cut_off(scene, target.container, _MARK, addresses)
+    traffic.cut_off(scene, target.container, _MARK, [one for same in addresses for one in same if one])
 
 
 def _inject(scene: Scene, target: Target, options: Mapping[str, str], note: Note) -> str:
