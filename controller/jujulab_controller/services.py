@@ -16,6 +16,7 @@ from jujulab_controller.hub import Hub
 from jujulab_controller.internet import Internet
 from jujulab_controller.lead import Members
 from jujulab_controller.logsink import LogSink
+from jujulab_controller.migrating import Migrations
 from jujulab_controller.presence import Presence
 from jujulab_controller.state import lease, models, upgrades
 from jujulab_controller.state.store import Store
@@ -37,6 +38,7 @@ class Services:
         version: The version of the code that runs; Juju calls it the agent version of the API server.
         machine_id: The number of the machine that it runs on; with several controllers, the one that leads.
         members: Which controllers run.
+        migrations: Which models migrate.
         store: The state.
         hub: Who waits for which change.
         presence: Which agents are connected.
@@ -56,6 +58,7 @@ class Services:
         self.version = version
         self.machine_id = machine_id
         self.members = Members(data_dir / STATE)
+        self.migrations = Migrations(data_dir / STATE)
         self.store = store
         self._data_dir = str(data_dir)
         self.hub = hub

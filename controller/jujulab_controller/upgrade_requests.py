@@ -272,6 +272,7 @@ def _model_facts(db: Connection, services: Services, model: Row[Any]) -> ModelFa
         agent_version=Number.parse(model.agent_version),
         is_controller=model.uuid == services.controller_model,
         alive=model.life == "alive",
+        migration=services.migrations.mode(model.uuid),
         machines_by_series=dict(series),
         charm_store_charms=tuple(sorted(charms)),
     )

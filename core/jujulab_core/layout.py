@@ -7,6 +7,8 @@ LOG_DIR = "/var/log/juju"
 # Below the data directory of a controller: what all controllers of a lab share, where Juju has its database.
 STATE = "db"
 STATE_DIR = f"{DATA_DIR}/{STATE}"
+# In there: a file for each model that migrates.
+MIGRATING = "migrating"
 API_PORT = 17070
 # The one name that every controller certificate carries, whatever address it is reached at.
 API_SERVER_NAME = "juju-apiserver"

@@ -23,7 +23,7 @@ LAB_FILE = """
 lab: l3
 controller: {name: l3, agent-version: 2.6.4}
 streams:
-  released: [2.6.4, 2.6.5, 2.6.6, 2.6.7, 2.6.8, 2.6.9, 2.6.10, 2.7.0, 2.7.1, 2.7.2, 2.7.3, 2.7.4, 2.7.5, 2.7.6]
+  released: [2.6.4, 2.6.5, 2.6.6, 2.6.7, 2.6.8, 2.6.9, 2.6.10, 2.7.0, 2.7.1, 2.7.2, 2.7.3, 2.7.4, 2.7.5, 2.7.6, 2.7.7]
 models:
   default:
     machines: 2
@@ -111,7 +111,6 @@ def test_9_the_controller_is_killed_between_the_exchange_and_the_steps(lab: Lab)
 
 
 def test_12_a_block_is_on_and_a_user_lacks_the_right(lab: Lab) -> None:
-    """A model that is migrating, the fourth of these, cannot be had here."""
     lab.juju("disable-command", "all", "rehearsing")
     assert "disabled" in upgrade(lab, "2.6.5", expect=1)
     lab.juju("enable-command", "all")
@@ -231,14 +230,27 @@ def test_8_a_step_fails_always(lab: Lab) -> None:
     completes(lab, "2.7.2")
 
 
+def test_12_a_model_migrates(lab: Lab) -> None:
+    """Another one's upgrade does not mind; the controller's waits until it has moved or stays."""
+    assert "default: its migration mode is exporting" in lab.juju("fault", "model-migrating", "default").stdout
+    said = lab.juju("upgrade-controller", "--agent-version", "2.7.5", expect=1).stderr
+    assert 'ERROR model "admin/default" is exporting, upgrade blocked\n' in said
+    shown = lab.status()["model"]["model-status"]
+    assert (shown["current"], shown["message"]) == ("busy", "migrating: exporting")
+    lab.juju("heal", "--all")
+    assert lab.status()["model"]["model-status"]["current"] == "available"
+    lab.juju("upgrade-controller", "--agent-version", "2.7.5", "--wait")
+    assert set(lab.versions("controller").values()) == {"2.7.5"}
+
+
 def test_10_a_stale_record_of_an_upgrade_is_put_aside(lab: Lab) -> None:
     """It is the controller's upgrade that leaves one, and nothing else is upgraded while it is there."""
     lab.juju("fault", "machine-stop", "orchestrator", "--option", "how=power-cut")
-    lab.juju("upgrade-controller", "--agent-version", "2.7.5")
+    lab.juju("upgrade-controller", "--agent-version", "2.7.6")
     said = upgrade(lab, "2.7.3", expect=1)
     assert "upgrade in progress (upgrade in progress)" in said
     assert "consider running the" in said
-    again = ("upgrade-controller", "--agent-version", "2.7.6", "--ignore-agent-versions")
+    again = ("upgrade-controller", "--agent-version", "2.7.7", "--ignore-agent-versions")
     assert "upgrade in progress" in lab.juju(*again, expect=1).stderr
     again += ("--reset-previous-upgrade",)
     assert "previous upgrade not reset" in lab.juju(*again, expect=1, stdin="n\n").stderr
@@ -246,13 +258,13 @@ def test_10_a_stale_record_of_an_upgrade_is_put_aside(lab: Lab) -> None:
     lab.juju("heal", "--all")
     said, _ = following.communicate(timeout=SECONDS)
     assert following.returncode == 0, said
-    assert set(lab.versions("controller").values()) == {"2.7.6"}
+    assert set(lab.versions("controller").values()) == {"2.7.7"}
     upgrade(lab, "2.7.3")
     completes(lab, "2.7.3")
 
 
 def test_11_the_controller_is_off_before_and_during(lab: Lab) -> None:
-    """There is one controller here, so it is that one, and not one of three."""
+    """The only one; with three of them: `test_controllers.py`."""
     lab.juju("fault", "machine-stop", "controller", "--option", "how=power-cut")
     assert "Next: " in lab.juju("upgrade-model", "--agent-version", "2.7.4", expect=1).stderr
     lab.juju("heal", "--all")

@@ -42,6 +42,9 @@ async def full_status(call: Call) -> dict[str, Any]:
     rows = await call.services.store.read(lambda db: snapshot.load(db, call.model))
     builder = StatusBuilder(rows, call.services.is_lost(call.model))
     answer = builder.full(patterns, include_storage=call.flag("include-storage"))
+    if mode := call.services.migrations.mode(call.model):
+        # Juju's beginning of what it says of a migration; how far this one is, is for ever the same.
+        answer["model"]["model-status"] |= {"status": "busy", "info": f"migrating: {mode}"}
     return answer | {"controller-timestamp": clock.now()}
 
 

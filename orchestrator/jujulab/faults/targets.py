@@ -29,6 +29,7 @@ class Scope(StrEnum):
     AGENT = "an agent (machine-2, ubuntu/0)"
     CONTROLLER = "controller"
     ORCHESTRATOR = "orchestrator"
+    MODEL = "a model (default)"
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class Target:
 
     Attributes:
         container: Its container's name.
-        tag: The tag of the agent that is meant; empty where there is none.
+        tag: The tag of the agent, or of the model, that is meant; empty where there is none.
     """
 
     container: str
@@ -75,6 +76,9 @@ def resolve(engine: Engine, lab: str, controller: str, word: str, scopes: frozen
             if scope not in scopes:
                 raise UsageError(f"this cannot be done to the {word}", next_step=possible)
             return word, _part(engine, lab, scope)
+    if Scope.MODEL in scopes:
+        model, uuid = _model(controller, word)
+        return model, Target(_part(engine, lab, Scope.CONTROLLER).container, f"model-{uuid}")
     match = _WORD_RE.fullmatch(word)
     if match is None or not scopes & {Scope.MACHINE, Scope.AGENT, Scope.CONTROLLER}:
         raise UsageError(f'"{word}" cannot be a target here', next_step=possible)
