@@ -143,6 +143,9 @@ class Store:
             "controller_machines": "controller-machine-count",
             "active_controller_machines": "active-controller-machine-count",
         }
+        if "endpoints" in changes:
+            # There are no names to be resolved.
+            changes |= {"unresolved-api-endpoints": list(changes["endpoints"])}
         with self._change() as files:
             entry = (files["controllers.yaml"].get("controllers") or {}).get(name)
             if entry is not None:

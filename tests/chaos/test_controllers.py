@@ -99,7 +99,9 @@ def test_whoever_leads_is_followed_when_it_is_off(lab: Lab) -> None:
     entry = lab.juju.json("show-controller", "three")["three"]
     assert len(entry["details"]["api-endpoints"]) == 3
     assert sorted(entry["controller-machines"]) == ["0", "1", "2"]
+    assert {machine["ha-status"] for machine in entry["controller-machines"].values()} == {"ha-enabled"}
     first = leader(lab)
+    assert status(lab)[first]["controller-member-status"] == "has-vote"
     lab.juju("fault", "machine-stop", f"controller:machine-{first}", "--option", "how=power-cut")
     until(lambda: bool(status(lab)), "another controller to answer")
     assert leader(lab) != first

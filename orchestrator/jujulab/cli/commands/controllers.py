@@ -64,14 +64,27 @@ def refresh_controller(session: Session) -> None:
     params = {"user-tag": session.user_tag, "all": session.is_superuser}
     answer = session.client.call("ModelManager", "ListModelSummaries", params)
     wires = [check(result)["result"] for result in answer.get("results") or ()]
-    own = [counts(wire).get("machines", 0) for wire in wires if wire.get("is-controller")]
+    own = next((machines(session, wire["uuid"]) for wire in wires if wire.get("is-controller")), [])
     session.refresh_models()
     session.store.update_controller(
         session.controller.name,
         machine_count=sum(counts(wire).get("machines", 0) for wire in wires),
-        controller_machines=sum(own) or 1,
-        active_controller_machines=sum(own) or 1,
+        controller_machines=sum(bool(machine.get("wants-vote")) for machine in own) or 1,
+        active_controller_machines=sum(bool(machine.get("has-vote")) and not _is_down(machine) for machine in own) or 1,
     )
+
+
+def machines(session: Session, uuid: str) -> list[dict[str, Any]]:
+    """The machines of the controller model."""
+    from jujulab_core.rpc.results import check
+
+    entities = {"entities": [{"tag": f"model-{uuid}"}]}
+    info = check(session.client.call("ModelManager", "ModelInfo", entities)["results"][0])["result"]
+    return list(info.get("machines") or ())
+
+
+def _is_down(machine: dict[str, Any]) -> bool:
+    return machine.get("status") == "down"
 
 
 def _tree(store: Store, entry: Controller, spell: Callable[[str], str]) -> dict[str, Any]:

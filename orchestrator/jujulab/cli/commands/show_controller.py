@@ -36,6 +36,7 @@ def command(names: tuple[str, ...], output_format: str, show_password: bool) -> 
 
 
 def _tree(session: Session, show_password: bool) -> dict[str, Any]:
+    from jujulab.cli.commands import controllers
     from jujulab.cli.modeltree import counts, filled
     from jujulab_core.rpc.results import check
 
@@ -56,7 +57,9 @@ def _tree(session: Session, show_password: bool) -> dict[str, Any]:
             }
         )
         if wire.get("is-controller"):
-            machines = _machines(session, wire["uuid"])
+            own = controllers.machines(session, wire["uuid"])
+            several = sum(bool(machine.get("wants-vote")) for machine in own) > 1
+            machines = {machine["id"]: _machine(machine, several) for machine in own}
     controller = session.store.controllers()[session.controller.name]
     current = session.store.current_model(controller.name)
     account = {"user": session.account.user, "access": session.account.access}
@@ -78,9 +81,10 @@ def _tree(session: Session, show_password: bool) -> dict[str, Any]:
     )
 
 
-def _machines(session: Session, uuid: str) -> dict[str, Any]:
-    from jujulab_core.rpc.results import check
-
-    entities = {"entities": [{"tag": f"model-{uuid}"}]}
-    info = check(session.client.call("ModelManager", "ModelInfo", entities)["results"][0])["result"]
-    return {machine["id"]: {"instance-id": machine.get("instance-id", "")} for machine in info.get("machines") or ()}
+def _machine(machine: dict[str, Any], several: bool) -> dict[str, Any]:
+    entry = {"instance-id": machine.get("instance-id", "")}
+    if not several or not machine.get("wants-vote"):
+        return entry
+    if machine.get("status") == "down":
+        return entry | {"ha-status": "down, lost connection"}
+    return entry | {"ha-status": "ha-enabled" if machine.get("has-vote") else "ha-pending"}
