@@ -61,6 +61,11 @@ def test_a_check_says_by_on_where_it_is_made() -> None:
         ("lab: x\ncontroller: {agent-version: 2.6}", 'f, line 2: controller.agent-version invalid version "2.6"'),
         ("lab: x\ndeadlines: {stage: 0}", "f, line 2: deadlines.stage is 0; allowed is 1 to 86400"),
         ("lab: x\ndeadlines: {lunch: 1}", "f, line 2: deadlines.lunch is not known here; known are ask, look"),
+        (
+            "lab: x\ncontroller: {machines: 2}",
+            "f, line 2: controller.machines is 2: number of controllers must be odd and non-negative",
+        ),
+        ("lab: x\ncontroller: {machines: 9}", "f, line 2: controller.machines is 9; allowed is 1 to 7"),
         ("lab: x\ncontroller: {api-port: 99999}", "f, line 2: controller.api-port is 99999; allowed is 0 to 65535"),
         ("lab: x\ncontroller: {config: [a]}", "f, line 2: controller.config must be a map of keys and values"),
         (

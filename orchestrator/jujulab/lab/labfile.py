@@ -19,6 +19,7 @@ from jujulab.lab.names import check_name
 from jujulab.rollout.acts import Limits
 from jujulab_core import controllersettings, rollout, tags
 from jujulab_core.errors import JujulabError, UsageError
+from jujulab_core.rules import ha
 from jujulab_core.simplestreams import check_stream
 from jujulab_core.version import Number
 
@@ -27,6 +28,7 @@ _T = TypeVar("_T")
 STREAM_NAMES = ("released", "proposed", "devel", "testing")
 MODEL_LEVELS = ("read", "write", "admin")
 DEADLINES = {limit.name.replace("_", "-") for limit in fields(Limits)}
+CONTROLLER = {"name", "agent-version", "api-port", "config", "machines"}
 CONTROLLER_LEVELS = ("login", "superuser")
 DEFAULT_VERSION = "2.6.4"
 # Of a lab for which nobody says how many.
@@ -140,7 +142,7 @@ class _Reader:
             raise self._wrong(root, "lab", "is missing: it names the lab")
         name = self._checked(top["lab"], "lab", check_name)
         deadlines = self._map(top.get("deadlines"), "deadlines", DEADLINES)
-        controller = self._map(top.get("controller"), "controller", {"name", "agent-version", "api-port", "config"})
+        controller = self._map(top.get("controller"), "controller", CONTROLLER)
         version = Number.parse(DEFAULT_VERSION)
         if "agent-version" in controller:
             version = self._checked(controller["agent-version"], "controller.agent-version", Number.parse)
@@ -153,6 +155,7 @@ class _Reader:
                 name,
             ),
             agent_version=version,
+            controllers=self._controllers(controller.get("machines")),
             api_port=self._count(controller.get("api-port"), "controller.api-port", 0, 65535),
             streams=self._streams(top.get("streams")),
             models=self._models(top.get("models"), version),
@@ -163,6 +166,12 @@ class _Reader:
         )
         self._consistent(spec, top.get("models"))
         return spec
+
+    def _controllers(self, node: yaml.Node | None) -> int:
+        count = self._count(node, "controller.machines", 1, ha.MOST, 1)
+        if node is not None and (refusal := ha.refusal(0, count)):
+            raise self._wrong(node, "controller.machines", f"is {count}: {refusal.message}")
+        return count
 
     def _config(self, node: yaml.Node | None) -> dict[str, str]:
         config = {}

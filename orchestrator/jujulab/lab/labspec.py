@@ -57,6 +57,7 @@ class LabSpec:
         name: The lab's name.
         controller: The controller's name; the one thing that ``-m CONTROLLER:MODEL`` knows.
         agent_version: The controller's agent version.
+        controllers: How many controllers it has at least, as `enable-ha -n` takes it.
         api_port: The port on the host's loopback; 0 for the first free one from 17070 on.
         config: What ``bootstrap --config`` takes: settings of the controller, and of the models that come with it.
         streams: Versions to publish, by stream.
@@ -70,6 +71,7 @@ class LabSpec:
     name: str
     controller: str
     agent_version: Number
+    controllers: int = 1
     api_port: int = 0
     streams: Mapping[str, tuple[Number, ...]] = field(default_factory=dict)
     models: tuple[ModelSpec, ...] = ()

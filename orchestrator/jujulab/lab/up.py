@@ -23,6 +23,7 @@ from jujulab.store import Store
 from jujulab_core.errors import JujulabError, UsageError
 from jujulab_core.layout import API_PORT, STREAMS_URL
 from jujulab_core.rpc import Client
+from jujulab_core.rpc.results import check
 from jujulab_core.version import Binary, Number, binary_series
 from jujulab_core.waiting import Deadline
 
@@ -72,8 +73,8 @@ class _Up:
         made = bool(controllers.of_lab(self._engine, spec.name))
         if not made and next(controllers.free_ports(self._port), None) is None:
             raise controllers.no_port(self._port)
-        # Controller, streams and orchestrator come on top of the machines.
-        host.check_capacity(spec.machine_count + 3)
+        # Controllers, streams and orchestrator come on top of the machines.
+        host.check_capacity(spec.machine_count + spec.controllers + 2)
         images.ensure_images(self._engine.client, progress=self._report)
         self._secrets = secrets.load_or_make(self._store.lab_dir(spec.name), spec.name)
         self._engine.ensure_network(spec.name, names.network(spec.name))
@@ -91,6 +92,7 @@ class _Up:
             self._orchestrator()
             restore.refuse_while_awaited(self._store, spec.name)
             self._configure(client, endpoint)
+            self._more_controllers(client)
             models = self._models(client)
             for user in spec.users:
                 known = self._store.controllers()[spec.controller]
@@ -296,6 +298,12 @@ class _Up:
         if spec.model_settings:
             with closing(self._connect(endpoint, self._secrets.controller_model_uuid)) as connection:
                 connection.call("ModelConfig", "ModelSet", {"config": spec.model_settings})
+
+    def _more_controllers(self, client: Client) -> None:
+        wanted = self._spec.controllers
+        if len(controllers.of_lab(self._engine, self._spec.name)) < wanted:
+            answer = client.call("HighAvailability", "EnableHA", {"specs": [{"num-controllers": wanted}]})
+            check(answer["results"][0])
 
     def _models(self, client: Client) -> dict[str, str]:
         spec = self._spec
