@@ -47,9 +47,11 @@ async def act(
         elif outcome.changed:
             reason = _REASONS.get(action, "").format(user=identity.name, old=upgrade.from_version)
             upgrades.carry_out(tx, upgrade, outcome, reason, identity.name)
+        services.reach("control-decided")
         return upgrades.get(tx.db, upgrade_id)
 
     row = await services.store.write(decide)
+    services.reach("control-committed")
     await services.refresh_upgrade_mode()
     return row
 

@@ -1,7 +1,7 @@
 """A lab whose processes can be stopped at a boundary and killed there.
 
 How a process is stopped: :mod:`jujulab_core.boundary`. Every upgrade goes one patch version up, so that one lab will do
-for as many as are wanted.
+for as many as are wanted; what is upgraded, and how: :mod:`tests.chaos.upgrade_kinds`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import os
 import re
 import shlex
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,21 +25,25 @@ from tests.e2e.support import Juju, Lab, run
 from tests.support.own_engine import OwnEngine
 
 WRENCH = "/var/lib/juju/wrench"
-# What is upgraded: the controller with its own model, or a hosted model.
-UPGRADES = ("controller", "model")
 ITSELF = "itself"
 KILLED = ("orchestrator", "controller", "machine-agent", "unit-agent", "sshd")
 RESTARTED = ("machine", "controller", "orchestrator", "streams")
 ENGINE = "Docker engine"
 VICTIMS = (ITSELF, *KILLED, *(f"container of the {what}" for what in RESTARTED), ENGINE)
-# Whatever happens, a process comes to a boundary, and an upgrade to its end, within these.
+# Whatever happens, a process comes to a boundary within this time.
 REACH_SECONDS = 150.0
-END_SECONDS = 180.0
-_MINORS = {"controller": "2.7", "model": "2.6"}
 _FIRST_PATCH = 100
-# What the command line says when there was no answer.
-_LOST = re.compile("the connection to|cannot connect|secure connection|whether the upgrade was started")
-_PATIENCE = 5
+# Above all good ones.
+_BAD_PATCH = 9999
+_PLACES = ("controller", "orchestrator", "machine")
+# The orchestrator is less patient than usual with whoever does not answer, only so that the map takes less time.
+_LAB_FILE = """
+lab: {name}
+controller: {{name: {controller}, agent-version: 2.6.4}}
+models:
+  default: {{machines: 2, applications: {{ubuntu: {{units: 2}}}}}}
+deadlines: {{stage-help: 3, look: 3, ask: 3}}
+"""
 # Versions that are published together: their index is signed once.
 _AT_ONCE = 20
 
@@ -49,7 +53,7 @@ class Boundary:
     """A step's edge that an upgrade passes.
 
     Attributes:
-        upgrade: One of `UPGRADES`.
+        upgrade: The kind of the upgrade.
         name: PROCESS/STEP.
         place: Where: ``controller``, ``orchestrator`` or ``machine``.
     """
@@ -79,25 +83,26 @@ class CrashLab:
     engine: OwnEngine | None = None
     _asked: dict[str, int] = field(default_factory=dict)
 
-    def begin(self, upgrade: str) -> Upgrade:
-        """Asks for the next upgrade of this kind, as a person who stays and watches."""
-        version = self._next_version(upgrade)
-        if upgrade == "controller":
-            words = ["upgrade-controller", "-c", self.lab.controller]
-        else:
-            words = ["upgrade-model", "-m", f"{self.lab.controller}:default"]
-        return Upgrade(self, upgrade, version, [*words, "--agent-version", version, "--wait"])
-
-    def _next_version(self, upgrade: str) -> str:
-        count = self._asked.get(upgrade, 0)
-        self._asked[upgrade] = count + 1
-        minor = _MINORS[upgrade]
+    def next_version(self, minor: str) -> str:
+        """The next patch version of a minor one, which is there to be upgraded to."""
+        count = self._asked.get(minor, 0)
+        self._asked[minor] = count + 1
         if count % _AT_ONCE == 0:
             # Each with an upgrade step of its own, as few patch versions of Juju have one.
             versions = [f"{minor}.{_FIRST_PATCH + count + number}" for number in range(_AT_ONCE)]
-            command = ["jujulab-publish", "publish", *versions, "--step", "note that this version was here"]
-            run(self.places["streams"], shlex.join(command))
+            self._publish(*versions, "--step", "note that this version was here")
         return f"{minor}.{_FIRST_PATCH + count}"
+
+    def bad_version(self, minor: str) -> str:
+        """A version whose agents crash as soon as they start."""
+        version = f"{minor}.{_BAD_PATCH}"
+        if not self._asked.get(version):
+            self._asked[version] = 1
+            self._publish(version, "--defect", "crash-on-start")
+        return version
+
+    def _publish(self, *words: str) -> None:
+        run(self.places["streams"], shlex.join(["jujulab-publish", "publish", *words]))
 
     @property
     def victims(self) -> tuple[str, ...]:
@@ -180,9 +185,12 @@ class CrashLab:
         words = ["timeout", str(REACH_SECONDS), "sh", "-c", command]
         return self.places[boundary.place].exec_run(words)[0] == 0
 
-    def let_go(self, boundary: Boundary) -> None:
-        """Lets whoever has stopped, and is still there, go on."""
+    def release(self, boundary: Boundary) -> None:
+        """Lets whoever has stopped go on, perhaps to the next boundary where one stops."""
+        run(self.places[boundary.place], f"rm {WRENCH}/stopped-at")
 
+    def let_go(self, boundary: Boundary) -> None:
+        """Lets whoever has stopped, and is still there, go on; nobody stops any more."""
         self._do(boundary.place, f"rm -f {WRENCH}/stop-at {WRENCH}/stopped-at")
 
     def _do(self, place: str, command: str) -> None:
@@ -197,42 +205,19 @@ class CrashLab:
 
         wait_for(probe, Deadline(REACH_SECONDS), 0.1)
 
-    def record(self, upgrade: str) -> list[Boundary]:
-        """Carries out an upgrade with nobody killed, and returns the boundaries that it passed, in their order."""
-        stages = {place: self.places[place] for place in ("controller", "orchestrator", "machine")}
-        for container in stages.values():
-            run(container, f": >{WRENCH}/passed")
-        self.begin(upgrade).end()
+    def note_passed(self) -> None:
+        """From now on each process notes the boundaries that it passes."""
+        for place in _PLACES:
+            run(self.places[place], f": >{WRENCH}/passed")
+
+    def passed(self, upgrade: str) -> list[Boundary]:
+        """The boundaries that were passed since then, each once, in their order."""
         passed: list[tuple[float, Boundary]] = []
-        for place, container in stages.items():
-            for line in run(container, f"cat {WRENCH}/passed && rm {WRENCH}/passed").splitlines():
+        for place in _PLACES:
+            for line in run(self.places[place], f"cat {WRENCH}/passed && rm {WRENCH}/passed").splitlines():
                 moment, name = line.split()
                 passed.append((float(moment), Boundary(upgrade, name, place)))
         return list(dict.fromkeys(boundary for _, boundary in sorted(passed, key=lambda entry: entry[0])))
-
-
-class Upgrade:
-    """An upgrade that somebody has asked for and waits for."""
-
-    def __init__(self, lab: CrashLab, kind: str, version: str, words: Sequence[str]) -> None:
-        self.kind = kind
-        self.version = version
-        self._lab = lab
-        self._words = words
-        self._asked = lab.lab.juju.start(*words)
-
-    def end(self) -> str:
-        """Waits for the end; returns an empty text if it was good, else what was said.
-
-        Whoever lost the controller before its answer came is told so, and asks again a few times, as anybody would.
-        """
-        said, _ = self._asked.communicate(timeout=END_SECONDS)
-        for _ in range(_PATIENCE):
-            if not self._asked.returncode or not _LOST.search(said):
-                break
-            self._asked = self._lab.lab.juju.start(*self._words)
-            said, _ = self._asked.communicate(timeout=END_SECONDS)
-        return f"exit {self._asked.returncode}: {said}" if self._asked.returncode else ""
 
 
 @contextmanager
@@ -247,24 +232,14 @@ def crash_lab(docker: DockerClient, data: Path, name: str, engine: OwnEngine | N
     """
     juju = Juju(data, engine.inside, engine.address) if engine else None
     controller = f"{name}-aws"
-    options = [
-        "--name",
-        name,
-        "--controller",
-        controller,
-        "--agent-version",
-        "2.6.4",
-        "--machines",
-        "2",
-        "--units",
-        "2",
-    ]
-    with support.lab(docker, data, name, controller, *options, juju=juju) as lab:
+    file = data.with_suffix(".yaml")
+    file.write_text(_LAB_FILE.format(name=name, controller=controller))
+    with support.lab(docker, data, name, controller, str(file), juju=juju) as lab:
         places = {role: lab.container(role) for role in ("controller", "orchestrator", "streams")}
         places["machine"] = lab.machine(0)
         made = CrashLab(lab, places, engine)
         for container in (*places.values(), lab.machine(1)):
             run(container, f"mkdir -p {WRENCH}")
         # Above all that its models will ever get.
-        assert made.begin("controller").end() == ""
+        lab.juju("upgrade-controller", "--agent-version", made.next_version("2.7"), "--wait")
         yield made

@@ -1,8 +1,8 @@
 """The map of crashes: ``python -m tests.chaos.crash_map``, or ``make crash-map``.
 
-Records the boundaries that an upgrade of the controller and one of a model pass, then carries the upgrade out again for
-each of them with somebody killed there, and prints for each whether all recovered with no hand on it, and how long it
-took. Nothing but the kill is done to the lab, and all kills are done to the same lab.
+Records the boundaries that an upgrade of each kind passes, then carries the upgrade out again for each of them with
+somebody killed there, and prints for each whether all recovered with no hand on it, and how long it took. Nothing but
+the kill is done to the lab, and all kills are done to the same lab.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import random
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +24,8 @@ from docker.errors import APIError
 from jujulab_core.errors import DeadlineError
 from jujulab_core.waiting import Deadline, wait_for
 from tests.chaos.crash_checks import problems
-from tests.chaos.crash_lab import ITSELF, UPGRADES, Boundary, CrashLab, crash_lab
+from tests.chaos.crash_lab import ITSELF, Boundary, CrashLab, crash_lab
+from tests.chaos.upgrade_kinds import KINDS, Upgrade
 from tests.e2e.support import run
 from tests.support.own_engine import own_engine
 
@@ -61,6 +62,11 @@ class Outcome:
         return f"{boundary.upgrade:10} {boundary.name:36} {self.crash.victim:29} {self.seconds:6.1f}s  {verdict}"
 
 
+def record(made: CrashLab) -> dict[str, list[Boundary]]:
+    """The boundaries of an upgrade of each kind."""
+    return {kind: upgrade(made).record() for kind, upgrade in KINDS.items()}
+
+
 def plan(boundaries: Sequence[Boundary], victims: Sequence[str], seed: int, everything: bool) -> list[Crash]:
     """Who is to be killed where.
 
@@ -86,14 +92,22 @@ def plan(boundaries: Sequence[Boundary], victims: Sequence[str], seed: int, ever
 
 def crash(made: CrashLab, crash: Crash) -> Outcome:
     """Carries out an upgrade with one crash in it."""
-    lab, boundary = made.lab, crash.boundary
-    before, spared = made.running_workloads(), made.spared(crash.victim)
-    for container in (made.places["controller"], *lab.machines()):
+    before = made.running_workloads()
+    for container in (made.places["controller"], *made.lab.machines()):
         # Each crash counts for itself: systemd gives up on whoever was started five times in ten seconds.
         run(container, "systemctl reset-failed")
-    made.stop_at(boundary)
-    upgrade = made.begin(boundary.upgrade)
-    if not made.wait_stopped(boundary):
+    upgrade = KINDS[crash.boundary.upgrade](made)
+    upgrade.prepare()
+    try:
+        return _strike(upgrade, crash, before)
+    finally:
+        upgrade.tidy()
+
+
+def _strike(upgrade: Upgrade, crash: Crash, before: Mapping[str, str]) -> Outcome:
+    made, boundary = upgrade.lab, crash.boundary
+    spared = made.spared(crash.victim)
+    if not upgrade.go(boundary):
         made.let_go(boundary)
         return Outcome(crash, 0.0, f"no process came to the boundary. {upgrade.end()}")
     killed = time.monotonic()
@@ -105,8 +119,8 @@ def crash(made: CrashLab, crash: Crash) -> Outcome:
 
     def probe() -> tuple[bool | None, str]:
         try:
-            found = list(problems(made, boundary.upgrade, upgrade.version))
-            now = lab.workloads()
+            found = list(problems(upgrade))
+            now = made.lab.workloads()
         except (AssertionError, APIError) as error:
             return None, f"a look at what is there: {error}"
         changed = [name for name in spared if now.get(name) != before[name]]
@@ -168,8 +182,10 @@ def main() -> int:
         else:
             tell("the Docker engine itself is not restarted: only root can start one that may be")
         made = stack.enter_context(crash_lab(client, directory / "data", "crashmap", engine))
-        boundaries = [boundary for kind in UPGRADES for boundary in made.record(kind)]
-        tell(f"{len(boundaries)} boundaries, recorded in one upgrade of the controller and one of a model")
+        recorded = record(made)
+        boundaries = [boundary for passed in recorded.values() for boundary in passed]
+        kinds = ", ".join(f"{kind} {len(passed)}" for kind, passed in recorded.items())
+        tell(f"{len(boundaries)} boundaries, recorded in one upgrade of each kind: {kinds}")
         planned = plan(boundaries, made.victims, options.seed, options.all)
         chosen = [entry for entry in planned if options.only in Outcome(entry, 0.0, "").line()]
         if not chosen:
