@@ -15,7 +15,7 @@ from jujulab_controller.errors import not_found
 from jujulab_controller.services import Services
 from jujulab_controller.state import models, quarantine, upgrades
 from jujulab_controller.state.store import Tx
-from jujulab_controller.upgrade_requests import gather, refuse
+from jujulab_controller.upgrade_requests import gather, refuse, refused
 from jujulab_core.rules import checks, control
 from jujulab_core.rules.control import Action, Known, Outcome
 from jujulab_core.rules.facts import Refusal
@@ -31,29 +31,32 @@ _REASONS: dict[str, str] = {
 
 async def act(
     services: Services, identity: Identity, upgrade_id: int, action: Action, machines: Sequence[str]
-) -> Row[Any]:
-    """Does what somebody wants of an upgrade, in one transaction; returns its row as it is then.
+) -> tuple[Row[Any], bool]:
+    """Does what somebody wants of an upgrade, in one transaction.
+
+    Returns:
+        Its row as it is then, and whether anything is different: it may have been so already.
 
     Raises:
         RpcError: Refused; what to do instead is in the error's info, ``next-step``.
     """
 
-    def decide(tx: Tx) -> Row[Any]:
+    def decide(tx: Tx) -> tuple[Row[Any], bool]:
         upgrade = upgrades.get(tx.db, upgrade_id)
         refuse(checks.change_refusal(gather(tx.db, services, upgrade.model_uuid, identity)))
         outcome = control.decide(_known(tx.db, services, upgrade), action, machines)
         if isinstance(outcome, Refusal):
-            refuse(outcome)
-        elif outcome.changed:
+            raise refused(outcome)
+        if outcome.changed:
             reason = _REASONS.get(action, "").format(user=identity.name, old=upgrade.from_version)
             upgrades.carry_out(tx, upgrade, outcome, reason, identity.name)
         services.reach("control-decided")
-        return upgrades.get(tx.db, upgrade_id)
+        return upgrades.get(tx.db, upgrade_id), outcome.changed
 
-    row = await services.store.write(decide)
+    row, changed = await services.store.write(decide)
     services.reach("control-committed")
     await services.refresh_upgrade_mode()
-    return row
+    return row, changed
 
 
 async def give_up_controllers(services: Services, identity: Identity, reason: str) -> None:

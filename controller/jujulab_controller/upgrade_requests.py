@@ -196,7 +196,12 @@ def rollout_options(params: Json) -> Json | None:
 def refuse(refusal: Refusal | None) -> None:
     """Raises what the rules said, if they said no."""
     if refusal is not None:
-        raise RpcError(refusal.message, refusal.code, {"next-step": refusal.next_step} if refusal.next_step else None)
+        raise refused(refusal)
+
+
+def refused(refusal: Refusal) -> RpcError:
+    """What the rules said, as an answer."""
+    return RpcError(refusal.message, refusal.code, {"next-step": refusal.next_step} if refusal.next_step else None)
 
 
 def quarantined(db: Connection, model_uuid: str) -> dict[Number, Entry]:

@@ -68,3 +68,12 @@ def test_an_abort_that_is_asked_for_twice(lab: Lab) -> None:
     assert lab.run("abort-upgrade").err.startswith(f"Aborting: {title}")
     lab.record({}, "aborted", "aborted with 0 of 0 machines on 2.6.10")
     assert lab.run("abort-upgrade") == (0, "", f"Aborted already: {title}")
+
+
+def test_an_abort_of_one_that_has_failed_says_what_it_changes(lab: Lab) -> None:
+    lab.ok("upgrade-model --agent-version 2.6.10")
+    lab.record({}, "failed", "1 of 1 machine failed: machine 0")
+    title = "upgrade 1 of model default to 2.6.10: no machines.\n"
+    assert lab.run("abort-upgrade") == (0, "", f"Aborted, so that machines that come back are left alone: {title}")
+    assert lab.run("abort-upgrade") == (0, "", f"Aborted already: {title}")
+    assert lab.run("retry-upgrade").err.startswith("ERROR no machine of upgrade 1 of model default to 2.6.10 has")

@@ -280,6 +280,33 @@ def test_an_abort_leaves_what_is_done_and_can_be_taken_up_again(fleet: Fleet) ->
     assert fleet.phases(upgrade) == ["done", "pending"]
 
 
+def test_a_failed_upgrade_that_is_aborted_takes_up_nobody_any_more(fleet: Fleet) -> None:
+    upgrade = fleet.upgrade()
+    fleet.record(upgrade, ("0", "done"), ("1", "failed"), status="failed", reason="1 of 2 machines failed")
+    answer = fleet.control(upgrade, "abort")
+    assert (answer["status"], answer["reason"], answer["changed"]) == ("aborted", "aborted by admin", True)
+    assert answer["finished"]
+    # It was back just before, and told of just after.
+    fleet.record(upgrade, ("1", "pending"))
+    with pytest.raises(RpcError, match="is aborted: no machine of it may start"):
+        fleet.record(upgrade, ("1", "swapping"))
+    assert fleet.phases(upgrade) == ["done", "failed"]
+    assert fleet.control(upgrade, "abort")["changed"] is False
+    assert fleet.control(upgrade, "retry")["status"] == "running"
+    assert fleet.phases(upgrade) == ["done", "pending"]
+
+
+def test_a_failed_upgrade_that_has_taken_up_a_machine_again_is_aborted_with_it(fleet: Fleet) -> None:
+    upgrade = fleet.upgrade()
+    fleet.record(upgrade, ("0", "done"), ("1", "failed"), status="failed", reason="1 of 2 machines failed")
+    fleet.record(upgrade, ("1", "staged"))
+    assert fleet.control(upgrade, "abort")["status"] == "aborting"
+    with pytest.raises(RpcError, match="is aborting: no machine of it may start"):
+        fleet.record(upgrade, ("1", "swapping"))
+    fleet.record(upgrade, ("1", "skipped"), status="aborted", reason="aborted with 1 of 2 machines on 2.6.10")
+    assert fleet.get(upgrade)["reason"] == "aborted with 1 of 2 machines on 2.6.10"
+
+
 def test_jujus_own_abort_ends_the_record_and_every_agent_of_it(fleet: Fleet) -> None:
     upgrade = fleet.upgrade()
     fleet.record(upgrade, ("0", "swapping"))

@@ -111,6 +111,12 @@ class Controller:
         self._call()
         if token != self.token:
             raise LostError
+        if self.status in ("complete", "aborted"):
+            # What is over changes no more; nobody begins either way.
+            if any(change.phase in (Phase.SWAPPING, Phase.ROLLING_BACK) for change in decision.changes):
+                raise TooLateError
+            self._call()
+            return
         begun = [c for c in decision.changes if c.phase is Phase.SWAPPING and self.rows[c.machine].phase in WAITING]
         if begun and self.status not in ("running", "failed"):
             raise TooLateError

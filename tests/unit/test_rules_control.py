@@ -41,7 +41,7 @@ TABLE = {
     "aborting": {"pause": "no", "resume": "no", "abort": "=", "roll-back": "aborting", "retry": "no"},
     ABORTING: {"pause": "no", "resume": "no", "abort": "no", "roll-back": "=", "retry": "no"},
     "complete": {"pause": "no", "resume": "no", "abort": "no", "roll-back": "aborting", "retry": "no"},
-    "failed": {"pause": "no", "resume": "no", "abort": "no", "roll-back": "aborting", "retry": "running"},
+    "failed": {"pause": "no", "resume": "no", "abort": "aborted", "roll-back": "aborting", "retry": "running"},
     "aborted": {"pause": "no", "resume": "no", "abort": "=", "roll-back": "aborting", "retry": "running"},
     ABORTED: {"pause": "no", "resume": "no", "abort": "=", "roll-back": "=", "retry": "no"},
 }
@@ -126,7 +126,14 @@ def test_a_roll_back_that_left_machines_stranded_may_be_tried_again() -> None:
     assert (answer.status, answer.failed) == ("aborting", ("1",))
 
 
-@pytest.mark.parametrize("action", ["roll-back", "retry"])
+def test_a_failed_one_that_has_taken_up_machines_again_is_aborted_once_they_have_ended() -> None:
+    for phase in ("pending", "staged", "swapping", "restarting", "verifying"):
+        late = replace(known("failed"), machines={"0": "done", "1": phase})
+        assert decide(late, "abort") == Outcome("aborting")
+    assert decide(known("failed"), "abort") == Outcome("aborted")
+
+
+@pytest.mark.parametrize("action", ["abort", "roll-back", "retry"])
 def test_only_the_newest_upgrade_of_a_model_is_taken_up_again(action: Action) -> None:
     for stale in (replace(known("failed"), newest=False), replace(known("failed"), model_version="2.6.5")):
         answer = decide(stale, action)

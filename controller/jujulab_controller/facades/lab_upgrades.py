@@ -55,14 +55,14 @@ async def watch(call: Call) -> dict[str, Any]:
 
 @lab_upgrades.method("Control")
 async def control(call: Call) -> dict[str, Any]:
-    """Pauses, resumes, aborts, rolls back or retries an upgrade; answers with it as it is then."""
+    """Pauses, resumes, aborts, rolls back or retries an upgrade; answers with it as it is then, and ``changed``."""
     action = call.text("action")
     if action not in ACTIONS:
         raise bad_request(f'unknown action "{action}" on an upgrade: use one of {", ".join(ACTIONS)}')
-    row = await upgrade_control.act(
+    row, changed = await upgrade_control.act(
         call.services, call.identity, number(call.params, "id"), cast(Action, action), call.texts("machines")
     )
-    return (await whole(call.services, [row]))[0]
+    return (await whole(call.services, [row]))[0] | {"changed": changed}
 
 
 @lab_upgrades.method("Quarantine")

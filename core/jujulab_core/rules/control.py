@@ -17,6 +17,8 @@ Action = Literal["pause", "resume", "abort", "roll-back", "retry"]
 ACTIONS: tuple[str, ...] = get_args(Action)
 
 FINAL = frozenset({"complete", "failed", "aborted"})
+# How a machine may end. One that failed may yet be taken up again.
+ENDED = frozenset({"done", "failed", "rolled-back", "stranded", "skipped"})
 IN_FLIGHT = frozenset({"swapping", "restarting", "verifying", "rolling-back", "returning"})
 # A person may have these tried again.
 TO_RETRY = frozenset({"failed", "rolled-back", "stranded", "skipped"})
@@ -134,9 +136,18 @@ def _abort(known: Known, _: tuple[str, ...]) -> Outcome | Refusal:
         )
     if known.status in ("aborting", "aborted"):
         return _unchanged(known)
-    if known.status in FINAL:
+    if known.status == "complete":
         return _too_late(known, "aborted")
+    if known.status == "failed":
+        return _abort_failed(known)
     return _controller_can_go_back(known) or Outcome("aborting")
+
+
+def _abort_failed(known: Known) -> Outcome | Refusal:
+    """A failed one takes up machines that come back, for as long as the model wants its version; aborted, no more."""
+    ended = all(phase in ENDED for phase in known.machines.values())
+    outcome = Outcome("aborted" if ended else "aborting")
+    return _is_the_models_own(known) or _controller_can_go_back(known) or outcome
 
 
 def _roll_back(known: Known, _: tuple[str, ...]) -> Outcome | Refusal:

@@ -30,7 +30,8 @@ def command(upgrade_id: int | None, model: str | None, rollback: bool, wait: boo
     """End an upgrade before it is complete, or undo it.
 
     Machines that wait are left alone; those whose agents are being exchanged go on to their end. What is done
-    stays, and `retry-upgrade` takes the upgrade up again.
+    stays, and `retry-upgrade` takes the upgrade up again. One that has failed still takes up machines that come
+    back; aborted, it does so no more.
 
     With --rollback the model's version goes back to the one it had, and every machine that was touched is put back
     to it; so can an upgrade be undone that has ended. The version is then quarantined for this model: it is
@@ -49,12 +50,16 @@ def command(upgrade_id: int | None, model: str | None, rollback: bool, wait: boo
     from jujulab_core.waiting import Deadline
 
     def saying(upgrade: dict[str, Any]) -> str:
-        was_so = upgrade["status"] == "aborted"
-        if rollback and was_so:
+        is_over = upgrade["status"] == "aborted"
+        if rollback and is_over:
             return f"Model {upgrade['model-name']} is back at {upgrade['from']}: nothing is to be put back"
         if rollback:
             return f"Putting model {upgrade['model-name']} back from {upgrade['to']} to {upgrade['from']}"
-        return f"{'Aborted already' if was_so else 'Aborting'}: {title(upgrade)}"
+        if not is_over:
+            return f"Aborting: {title(upgrade)}"
+        # Over at once is only what had failed.
+        how = "Aborted, so that machines that come back are left alone" if upgrade["changed"] else "Aborted already"
+        return f"{how}: {title(upgrade)}"
 
     deadline = Deadline(seconds(timeout), STILL_GOING) if wait else None
     action: Action = "roll-back" if rollback else "abort"
