@@ -22,13 +22,21 @@ from tests.e2e.support import Lab, run
 pytestmark = pytest.mark.e2e
 
 LAB = "rollouts"
+FILE = f"""
+lab: {LAB}
+controller: {{name: {LAB}}}
+models:
+  default: {{machines: 2, applications: {{ubuntu: {{units: 2}}}}}}
+deadlines: {{swap: 30}}
+"""
 AGENTS = {"0", "1", "ubuntu/0", "ubuntu/1"}
 
 
 @pytest.fixture(scope="module")
 def lab(engine: DockerClient, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    up = ("--name", LAB, "--controller", LAB, "--machines", "2", "--units", "2")
-    with support.lab(engine, tmp_path_factory.mktemp("data"), LAB, LAB, *up) as made:
+    path = tmp_path_factory.mktemp("lab") / "lab.yaml"
+    path.write_text(FILE)
+    with support.lab(engine, tmp_path_factory.mktemp("data"), LAB, LAB, str(path)) as made:
         made.juju("publish", "2.6.5", "2.6.6", "2.6.10")
         made.juju("publish", "2.6.7", "2.6.8", "--defect", "crash-on-start")
         made.juju("upgrade-controller", "--agent-version", "2.6.10", "--wait")
@@ -104,17 +112,26 @@ def test_a_bad_release_ends_with_its_canary_back_on_the_old_version(lab: Lab, se
 def test_a_whole_upgrade_is_put_back_and_every_agent_says_so(lab: Lab) -> None:
     workloads = lab.workloads()
     lab.juju("upgrade-model", "--agent-version", "2.6.10", "--ignore-agent-versions", "--wait")
-    assert lab.versions() == dict.fromkeys(AGENTS, "2.6.10")
+    # Who comes now begins with the new version, and never had the old one.
+    lab.juju("add-unit", "ubuntu")
+    newcomers = {"2", "ubuntu/2"}
+
+    def came() -> tuple[bool | None, str]:
+        try:
+            versions = lab.versions()
+        except KeyError:
+            return None, "all agents to have a version"
+        return versions == dict.fromkeys(AGENTS | newcomers, "2.6.10") or None, f"a newcomer: {versions}"
+
+    wait_for(came, Deadline(120), 0.5)
     number = str(lab.juju.json("show-upgrade")["id"])
-    lab.juju("abort-upgrade", number, "--rollback", expect=None)
-
-    def probe() -> tuple[Any, str]:
-        found = lab.juju.json("show-upgrade", number)
-        return (found if found["status"] == "aborted" else None), f"upgrade {number}: {phases(found)}"
-
-    assert phases(wait_for(probe, Deadline(120), 0.5)) == {"0": "rolled-back", "1": "rolled-back"}
-    assert lab.versions() == dict.fromkeys(AGENTS, "2.6.6")
-    assert lab.workloads() == workloads
+    lab.juju("abort-upgrade", number, "--rollback", "--wait")
+    found = lab.juju.json("show-upgrade", number)
+    assert phases(found) == dict.fromkeys(("0", "1", "2"), "rolled-back")
+    assert [agent["phase"] for agent in found["machines"][2]["agents"]] == ["rolled-back"] * 2
+    assert lab.versions() == dict.fromkeys(AGENTS | newcomers, "2.6.6")
+    assert {name: lab.workloads()[name] for name in workloads} == workloads
+    lab.juju("remove-machine", "2", "--force")
 
 
 def test_a_machine_whose_way_back_is_gone_is_stranded_until_a_person_does_what_is_said(lab: Lab) -> None:
@@ -123,12 +140,16 @@ def test_a_machine_whose_way_back_is_gone_is_stranded_until_a_person_does_what_i
     following = lab.juju.start("upgrade-model", *words)
     swapped = f"until readlink {tools}/machine-0 | grep -q 2.6.8; do sleep 0.05; done"
     run(machine, f"timeout 60 sh -c '{swapped}' && mv {tools}/2.6.6-bionic-amd64 /root/aside")
+    # It would fetch what it has lost; there is no room for it.
+    lab.juju("fault", "disk-full", "machine-0", "--option", "free=100MiB")
     told, _ = following.communicate(timeout=300)
     assert following.returncode == 4, told
     upgrade = lab.juju.json("show-upgrade")
     assert phases(upgrade) == {"0": "stranded", "1": "skipped"}
     by_hand = re.search(r"by hand: (.*)", upgrade["machines"][0]["agents"][0]["reason"])
     assert by_hand, upgrade
+    assert "not enough free disk space" in by_hand.string
+    lab.juju("heal", "--all")
     stage, swap = by_hand[1].split(" && ")
     for command in (stage, swap):
         assert command.startswith("jujulab ssh "), command

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from jujulab.rollout.model import from_wire
+from jujulab.rollout.rules import decide
 from jujulab_core.errors import RpcError
 from jujulab_core.rpc import Client
 from tests.support.controller_process import Controller, Machine, Streams, add_model, running
@@ -280,6 +283,19 @@ def test_an_abort_leaves_what_is_done_and_can_be_taken_up_again(fleet: Fleet) ->
     assert fleet.phases(upgrade) == ["done", "pending"]
 
 
+def test_a_machine_goes_back_to_what_it_had_before_the_first_try(fleet: Fleet) -> None:
+    upgrade = fleet.upgrade()
+    fleet.record(upgrade, ("0", "swapping"))
+    # The new version says that it is another one, which this machine never had.
+    fleet.machines[0].report("2.6.9-bionic-amd64")
+    fleet.record(upgrade, ("0", "failed"), ("1", "done"), status="failed")
+    fleet.control(upgrade, "retry")
+    fleet.record(upgrade, ("0", "swapping"))
+    fleet.record(upgrade, ("0", "rolling-back"))
+    machine = fleet.get(upgrade)["machines"][0]
+    assert (machine["agents"][0]["version-before"], machine["before"]["binary"]) == ("2.6.4", "2.6.4-bionic-amd64")
+
+
 def test_a_failed_upgrade_that_is_aborted_takes_up_nobody_any_more(fleet: Fleet) -> None:
     upgrade = fleet.upgrade()
     fleet.record(upgrade, ("0", "done"), ("1", "failed"), status="failed", reason="1 of 2 machines failed")
@@ -379,3 +395,28 @@ def test_a_unit_that_comes_to_a_machine_goes_with_it(fleet: Fleet) -> None:
     fleet.record(upgrade, ("0", "done"), ("1", "done"), status="complete")
     # Its own row has not ended yet.
     assert fleet.get(upgrade)["status"] == "running"
+
+
+def test_who_comes_while_a_model_has_the_new_version_is_put_back_with_it(fleet: Fleet, controller: Controller) -> None:
+    upgrade = fleet.upgrade()
+    fleet.record(upgrade, ("0", "done"), ("1", "skipped"))
+    fleet.client.call("MachineManager", "AddMachines", {"params": [{"series": "bionic"}] * 3})
+    deploy = {"application": "ubuntu", "charm-url": "ubuntu", "num-units": 2}
+    on = [{"scope": "#", "directive": number} for number in ("1", "2")]
+    fleet.client.call("Application", "Deploy", {"applications": [deploy | {"placement": on}]})
+    # The third boots, the fourth has an instance only, and the fifth nothing yet: that one will begin as the model is.
+    new = [Machine(controller, fleet.model, number) for number in ("2", "3")]
+    new[0].report("2.6.10-bionic-amd64")
+    new[1].client.close()
+    fleet.control(upgrade, "roll-back")
+    wire = fleet.orchestrator.call("LabOrchestrator", "ActiveUpgrades")["upgrades"]
+    (found,) = [from_wire(entry) for entry in wire if entry["id"] == upgrade]
+    decision = decide(found, {}, time.time())
+    new[0].client.close()
+    assert {change.machine: change.phase for change in decision.changes} == {"2": "rolling-back", "3": "rolling-back"}
+    assert [(each.id, each.old, each.tags) for each in found.machines if each.id in "23"] == [
+        ("2", "2.6.4", ("machine-2", "unit-ubuntu-1")),
+        ("3", "2.6.4", ("machine-3",)),
+    ]
+    assert "4" not in [each.id for each in found.machines]
+    assert ("machine-2", "done", "admin") in events(fleet, upgrade)

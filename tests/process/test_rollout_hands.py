@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import paramiko
@@ -140,3 +141,34 @@ def test_who_is_refused_leaves_nothing_open(hands: Hands, server: SshServer, ref
         return now == (threads, files) or None, f"{now} to be {threads, files} again"
 
     wait_for(probe, Deadline(10), 0.05)
+
+
+STAGE = "sudo -n upgradectl stage 1 2.6.4-bionic-amd64 https://controller/old 5a 7"
+BACK = "sudo -n upgradectl swap 1 2.6.4-bionic-amd64 machine-0"
+
+
+@pytest.mark.parametrize(
+    ("sha256", "stage", "expected", "commands"),
+    [
+        ("5a", 0, Result(Act.ROLL_BACK, True), [BACK, STAGE, BACK]),
+        ("5a", 1, Result(Act.ROLL_BACK, False, "the binary is gone: no room"), [BACK, STAGE]),
+        # Nobody offers it.
+        ("", 0, Result(Act.ROLL_BACK, False, "not complete", unstaged=True), [BACK]),
+    ],
+)
+def test_a_machine_that_lacks_the_binary_to_go_back_to_gets_it_first(
+    hands: Hands, server: SshServer, sha256: str, stage: int, expected: Result, commands: list[str]
+) -> None:
+    there: list[str] = []
+
+    def behave(channel: paramiko.Channel, command: str) -> None:
+        if " stage " in command:
+            there.append(command)
+            answers(stage, err="no room" if stage else "")(channel, command)
+        else:
+            answers(0 if there else 71, err="" if there else "not complete")(channel, command)
+
+    server.behaves = behave
+    before = Binary("2.6.4-bionic-amd64", "https://controller/old", sha256, 7)
+    assert hands.perform(replace(machine(server), before=before), Act.ROLL_BACK, 1) == expected
+    assert server.commands == commands

@@ -9,6 +9,7 @@ from random import Random
 
 from jujulab.rollout.acts import Act, Result
 from jujulab.rollout.checks import Opinion, Verdict
+from jujulab.rollout.phases import INCOMPLETE
 
 OLD, NEW, WRONG = "2.6.4", "2.6.10", "2.6.9"
 # How a release may turn out on a machine.
@@ -120,7 +121,12 @@ class Host:
             self.complete.add(binary)
             return Result(act, True)
         if binary not in self.complete:
-            return Result(act, False, "not complete", unstaged=True)
+            luck = self.rng.random() if act is Act.ROLL_BACK else 1.0
+            if luck >= 0.8:
+                return Result(act, False, "not complete", unstaged=True)
+            if luck >= 0.5:
+                return Result(act, False, f"{INCOMPLETE}no disk")
+            self.complete.add(binary)
         for agent in self.agents:
             agent.vouched = agent.vouched and agent.link == binary
             agent.link = binary

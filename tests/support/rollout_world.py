@@ -12,6 +12,7 @@ from random import Random
 
 from jujulab.rollout import model, phases, rules, waves
 from jujulab.rollout.acts import Act, Busy, Change, Decision, Limits, Result
+from jujulab.rollout.applied import apply
 from jujulab.rollout.checks import Check, Verdict
 from jujulab.rollout.model import Binary, Options, Upgrade
 from jujulab.rollout.phases import IN_FLIGHT, TERMINAL, WAITING, Phase
@@ -147,7 +148,7 @@ class Controller:
         self.steps.add((row.phase, change.phase))
         if change.phase is not row.phase and change.phase in (Phase.SWAPPING, Phase.ROLLING_BACK):
             row.before = {agent.tag: agent.logins for agent in host.agents}
-            if change.phase is Phase.SWAPPING and host.agents[0].version != NEW:
+            if change.phase is Phase.SWAPPING and not row.old and host.agents[0].version != NEW:
                 row.old = host.agents[0].version
         was, since = row.phase, row.since
         row.phase, row.reason, row.deadline = change.phase, change.reason, change.deadline
@@ -464,7 +465,7 @@ class World:
         begins = [c for c in fresh if (m := upgrade.machine(c.machine)) and m.phase in WAITING]
         if begins:
             # As it is written: what trips the rule may be told by the same record.
-            known = rules.apply(upgrade, decision.changes, self.clock.now)
+            known = apply(upgrade, decision.changes, self.clock.now)
             assert not waves.must_stop(known.machines, upgrade.options), "a machine begins after the stop rule tripped"
             assert upgrade.status in ("running", "failed"), f"a machine begins while {upgrade.status}"
 
@@ -495,7 +496,7 @@ class World:
             if expected is not None:
                 assert links == {expected}, f"machine {host.id} is {row.phase}, but its links are {links}"
             for link in links:
-                assert link in (OLD, NEW)
+                assert link in (OLD, NEW), f"the links of machine {host.id} lead to {link}"
         if self.controller.status == "complete":
             assert {row.phase for row in self._rows()} == {Phase.DONE}, state
         if self.controller.status == "aborted" and self.controller.roll_back:

@@ -9,6 +9,7 @@ import pytest
 
 from jujulab.rollout import acts, phases, rules, waves
 from jujulab.rollout.acts import Act, Busy, Change, Limits, Result
+from jujulab.rollout.applied import apply
 from jujulab.rollout.checks import Opinion, Verdict
 from jujulab.rollout.model import Agent, Binary, Machine, Upgrade
 from jujulab.rollout.phases import Phase
@@ -106,7 +107,7 @@ def test_while_the_controller_upgrades_itself_nobody_begins_and_nobodys_time_run
         decision = decide(held, {}, now)
         assert decision.changes == (Change("0", phase, deadline=now + most),)
         assert decision.acts == ()
-    later = rules.apply(held, decision.changes, 2000.0)
+    later = apply(held, decision.changes, 2000.0)
     freed = decide(replace(later, held=False), {}, 2000.0 + most / 2 - 1)
     assert not [change for change in freed.changes if change.phase in (Phase.FAILED, *phases.GOING_BACK)]
 
@@ -169,7 +170,7 @@ def test_an_agent_that_runs_its_upgrade_steps_has_longer() -> None:
     found = upgrade(machine(0, Phase.RESTARTING, deadline=LIMITS.restart, **busy))
     (longer,) = decide(found, {}, LIMITS.restart + 1).changes
     assert (longer.phase, longer.deadline) == (Phase.RESTARTING, LIMITS.steps)
-    found = rules.apply(found, [longer], LIMITS.restart + 1)
+    found = apply(found, [longer], LIMITS.restart + 1)
     (change,) = decide(found, {}, LIMITS.steps + 1).changes
     assert change.reason == "machine-0 is error: upgrade to 2.6.10 failed (will retry): no disk"
 
@@ -249,7 +250,7 @@ def test_nobody_begins_by_the_decision_that_trips_the_stop_rule() -> None:
     decision = decide(found, {}, 2.0)
     assert [(change.machine, change.phase) for change in decision.changes] == [("0", Phase.FAILED)]
     assert decision.acts == (("1", Act.SWAP),)
-    again = decide(rules.apply(found, decision.changes, 2.0), {"1": Busy(Act.SWAP)}, 2.0)
+    again = decide(apply(found, decision.changes, 2.0), {"1": Busy(Act.SWAP)}, 2.0)
     assert [(change.machine, change.phase) for change in again.changes] == [("2", Phase.SKIPPED)]
 
 
@@ -258,7 +259,7 @@ def test_an_exchange_that_was_begun_by_another_is_done_even_when_it_is_late() ->
     assert decide(found, {}, 2.0).acts == (("0", Act.SWAP),)
     tried = rules.after(found, "0", Result(Act.SWAP, False, "no way in", unreachable=True), 3.0).changes
     assert tried == (Change("0", Phase.SWAPPING, "unreachable: no way in", 1.0),)
-    (change,) = decide(rules.apply(found, tried, 3.0), {"0": Busy(Act.SWAP, until=8.0)}, 4.0).changes
+    (change,) = decide(apply(found, tried, 3.0), {"0": Busy(Act.SWAP, until=8.0)}, 4.0).changes
     assert change == Change("0", Phase.FAILED, "unreachable: its agents could not be exchanged in time: no way in")
     up = upgrade(machine(0, Phase.SWAPPING, deadline=1.0, version="2.6.10"))
     (change,) = decide(up, {"0": Busy(Act.SWAP, until=8.0)}, 4.0).changes
@@ -271,10 +272,10 @@ def test_a_machine_goes_back_only_where_that_was_asked_for_and_must_say_so_itsel
     state = upgrade(late, options=Options(canary=1, rollback=True))
     (change,) = decide(state, {}, 2.0).changes
     assert (change.phase, change.deadline) == (Phase.ROLLING_BACK, 2.0 + LIMITS.swap)
-    state = rules.apply(state, [change], 2.0)
+    state = apply(state, [change], 2.0)
     assert decide(state, {}, 3.0).acts == (("0", Act.ROLL_BACK),)
     (change,) = rules.after(state, "0", Result(Act.ROLL_BACK, True), 4.0).changes
-    state = rules.apply(state, [change], 4.0)
+    state = apply(state, [change], 4.0)
     # It says the old version still, not again.
     assert decide(state, {}, 5.0).changes == ()
     (lost,) = decide(state, {}, 5.0 + LIMITS.restart).changes
@@ -302,7 +303,7 @@ def test_the_way_back_is_tried_again_and_its_reason_keeps_the_cause() -> None:
     state = upgrade(machine(0, Phase.ROLLING_BACK, reason="it is bad", deadline=100.0))
     (change,) = rules.after(state, "0", Result(Act.ROLL_BACK, False, "no way in", unreachable=True), 4.0).changes
     assert change == Change("0", Phase.ROLLING_BACK, "it is bad; going back failed: unreachable: no way in", 100.0)
-    state = rules.apply(state, [change], 4.0)
+    state = apply(state, [change], 4.0)
     assert decide(state, {"0": Busy(Act.ROLL_BACK, until=9.0)}, 5.0).wake == 9.0
     assert decide(state, {"0": Busy(Act.ROLL_BACK, until=9.0)}, 9.0).acts == (("0", Act.ROLL_BACK),)
     (change,) = decide(state, {"0": Busy(Act.ROLL_BACK, until=9.0)}, 100.0).changes
@@ -327,6 +328,23 @@ def test_a_way_back_that_is_gone_is_staged_by_hand_first(before: Binary, advice:
     assert change.phase is Phase.STRANDED
     assert change.reason.startswith(f"it is bad; going back failed: it is gone; by hand: {advice}")
     assert change.reason.endswith(
+        "jujulab ssh -m default 0 sudo upgradectl swap by-hand 2.6.4-bionic-amd64 machine-0 unit-ubuntu-0"
+    )
+
+
+def test_a_way_back_that_is_not_fetched_in_time_is_staged_by_hand_first() -> None:
+    before = Binary("2.6.4-bionic-amd64", "https://10.0.0.9:17070/x", "5a", 7)
+    state = upgrade(machine(0, Phase.ROLLING_BACK, reason="it is bad", deadline=100.0, before=before))
+    (change,) = rules.after(state, "0", Result(Act.ROLL_BACK, False, f"{phases.INCOMPLETE}no room"), 4.0).changes
+    assert change.phase is Phase.ROLLING_BACK
+    state = apply(state, [change], 4.0)
+    assert decide(state, {"0": Busy(Act.ROLL_BACK, until=9.0)}, 9.0).acts == (("0", Act.ROLL_BACK),)
+    (change,) = decide(state, {"0": Busy(Act.ROLL_BACK, until=9.0)}, 100.0).changes
+    assert change.phase is Phase.STRANDED
+    assert change.reason == (
+        "it is bad; going back failed: its agents could not be exchanged in time: the binary is gone: no room; "
+        "by hand: "
+        "jujulab ssh -m default 0 sudo upgradectl stage by-hand 2.6.4-bionic-amd64 https://10.0.0.9:17070/x 5a 7 && "
         "jujulab ssh -m default 0 sudo upgradectl swap by-hand 2.6.4-bionic-amd64 machine-0 unit-ubuntu-0"
     )
 
@@ -395,7 +413,7 @@ def test_an_agent_that_comes_and_goes_gets_no_more_time_by_it() -> None:
         state = replace(state, machines=(replace(state.machines[0], agents=agents),))
         changes = decide(state, {}, now).changes
         seen += [change.phase for change in changes]
-        state = rules.apply(state, changes, now)
+        state = apply(state, changes, now)
     assert state.machines[0].phase is Phase.FAILED
     assert now <= 92.0
     assert Phase.VERIFYING in seen
@@ -405,11 +423,11 @@ def test_a_binary_that_is_gone_is_staged_over_ssh_whatever_the_agent_says() -> N
     state = upgrade(machine(0, Phase.SWAPPING, deadline=99.0, **STAGED))
     changes = rules.after(state, "0", Result(Act.SWAP, False, "not complete", unstaged=True), 4.0).changes
     assert [change.phase for change in changes] == [Phase.STAGING]
-    state = rules.apply(state, changes, 4.0)
+    state = apply(state, changes, 4.0)
     assert decide(state, {}, 5.0).acts == (("0", Act.STAGE),)
     changes = rules.after(state, "0", Result(Act.STAGE, False, "no disk"), 6.0).changes
     assert changes[0].reason == "the binary is gone: no disk"
-    (change,) = decide(rules.apply(state, changes, 6.0), {}, 700.0).changes
+    (change,) = decide(apply(state, changes, 6.0), {}, 700.0).changes
     assert (change.phase, change.reason) == (Phase.FAILED, "the binary is gone: no disk")
     (change,) = rules.after(state, "0", Result(Act.STAGE, True), 7.0).changes
     assert change.phase is Phase.STAGED

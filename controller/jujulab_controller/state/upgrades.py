@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Row, func, insert, select, update
 
 from jujulab_controller import clock
 from jujulab_controller.errors import NOT_FOUND, NOT_VALID, TRY_AGAIN, not_found
-from jujulab_controller.state import agents, models, quarantine, upgrade_events
+from jujulab_controller.state import agents, models, newcomers, quarantine, upgrade_events
 from jujulab_controller.state.schema import models as models_table
 from jujulab_controller.state.schema import upgrade_agents, upgrades
 from jujulab_controller.state.store import Tx
@@ -206,6 +206,8 @@ def set_status(tx: Tx, upgrade: Row[Any], status: str, reason: str, by: str) -> 
 
 def carry_out(tx: Tx, upgrade: Row[Any], outcome: Outcome, reason: str, by: str) -> None:
     """Does what the rules made of a person's wish."""
+    if outcome.roll_back and not upgrade.roll_back:
+        newcomers.take_in(tx, upgrade, agents_of(tx.db, upgrade.id), by)
     retries: dict[str, int] = json.loads(upgrade.retries)
     for machine in outcome.pending:
         retries[machine] = retries.get(machine, 0) + 1
@@ -269,7 +271,8 @@ def set_phases(
         RpcError: The upgrade has no such agent.
     """
     moment = clock.now()
-    before = {row.tag: Phase(row.tag, row.phase, row.reason) for row in agents_of(tx.db, upgrade.id)}
+    rows = {row.tag: row for row in agents_of(tx.db, upgrade.id)}
+    before = {tag: Phase(tag, row.phase, row.reason) for tag, row in rows.items()}
     reports = agents.of_model(tx.db, upgrade.model_uuid)
     changes = list(changes)
     for change in changes:
@@ -279,7 +282,9 @@ def set_phases(
         values["deadline"] = (deadlines or {}).get(change.tag)
         if change.phase in EXCHANGING and change.phase != before[change.tag].phase and change.tag in reports:
             values["logins_before"] = reports[change.tag].logins
-            if change.phase == "swapping" and reports[change.tag].version != upgrade.to_version:
+            # At the next try it may run the new version already, and one that lies about itself says another.
+            first = not rows[change.tag].version_before and reports[change.tag].version != upgrade.to_version
+            if change.phase == "swapping" and first:
                 values["version_before"] = reports[change.tag].version
         tx.db.execute(
             update(upgrade_agents)

@@ -16,7 +16,8 @@ from fabric import Config, Connection
 from jujulab.rollout import checks, probes
 from jujulab.rollout.acts import Act, Result
 from jujulab.rollout.checks import Opinion, Verdict
-from jujulab.rollout.model import Machine
+from jujulab.rollout.model import Binary, Machine
+from jujulab.rollout.phases import INCOMPLETE
 from jujulab_core.errors import JujulabError
 from jujulab_core.rollout import Check
 
@@ -108,7 +109,10 @@ class Hands:
             opinion = checks.together({check.name: self._opinion(machine, check) for check in wanted})
             return Result(act, opinion.verdict is Verdict.GOOD, opinion.why, opinion=opinion)
         try:
-            code, out, err = self._run(_target(machine), _command(machine, act, token), _seconds(act))
+            if act is Act.ROLL_BACK:
+                code, out, err = self._roll_back(machine, token)
+            else:
+                code, out, err = self._run(_target(machine), _command(machine, act, token), _seconds(act))
         except paramiko.BadHostKeyException:
             why = "its SSH host key is not the one that the lab made"
             return Result(act, False, why, unreachable=act is Act.LOOK)
@@ -116,12 +120,28 @@ class Hands:
             self._forget(_target(machine))
             said = str(error) or type(error).__name__
             return Result(act, False, f"it cannot be reached over SSH: {said}", unreachable=True)
-        reason = err.strip().splitlines()[-1] if err.strip() else f"upgradectl ended with {code}"
+        reason = _last_line(code, err)
         if code == _FENCED:
             raise FencedError(reason)
         if act is Act.LOOK:
             return _seen(out) if code == 0 else Result(act, False, reason, unreachable=True)
         return Result(act, code == 0, "" if code == 0 else reason, unstaged=code == _UNSTAGED)
+
+    def _roll_back(self, machine: Machine, token: int) -> tuple[int, str, str]:
+        """Puts a machine back; where it does not have the binary to go back to, it gets that first.
+
+        It may have lost it; or it was made with the new version and never had another.
+        """
+        target, before = _target(machine), machine.before
+        swap = _command(machine, Act.ROLL_BACK, token)
+        ended = self._run(target, swap, _COMMAND_SECONDS)
+        if ended[0] != _UNSTAGED or before is None or not before.sha256:
+            return ended
+        code, out, err = self._run(target, _staging(before, token), _STAGE_SECONDS)
+        if code:
+            # Not that of a binary that nobody has: it is tried again.
+            return code, out, f"{INCOMPLETE}{_last_line(code, err)}"
+        return self._run(target, swap, _COMMAND_SECONDS)
 
     def _opinion(self, machine: Machine, check: Check) -> Opinion:
         if check.kind != "exec":
@@ -236,6 +256,10 @@ def _seen(shown: str) -> Result:
     return Result(Act.LOOK, True)
 
 
+def _last_line(code: int, err: str) -> str:
+    return err.strip().splitlines()[-1] if err.strip() else f"upgradectl ended with {code}"
+
+
 def _target(machine: Machine) -> Target:
     return Target(machine.address, machine.instance_id, machine.host_key)
 
@@ -249,8 +273,16 @@ def _command(machine: Machine, act: Act, token: int) -> str:
     if act is Act.LOOK:
         words = ["show"]
     elif act is Act.STAGE:
-        words = ["stage", str(token), binary.name, binary.url, binary.sha256, str(binary.size)]
+        return _staging(binary, token)
     else:
         # Its units go with it, also one that came after this upgrade was looked at.
         words = ["swap", str(token), binary.name if act is Act.SWAP else machine.old_binary, machine.tags[0]]
+    return _upgradectl(*words)
+
+
+def _staging(binary: Binary, token: int) -> str:
+    return _upgradectl("stage", str(token), binary.name, binary.url, binary.sha256, str(binary.size))
+
+
+def _upgradectl(*words: str) -> str:
     return shlex.join(["sudo", "-n", "upgradectl", *words])

@@ -38,6 +38,7 @@ TERMINAL = BAD | {Phase.DONE, Phase.SKIPPED}
 # The beginnings of reasons that the rules themselves read again.
 UNREACHABLE = "unreachable: "
 CANNOT_TELL = "cannot tell: "
+INCOMPLETE = "the binary is gone: "
 
 
 class Owner(StrEnum):

@@ -10,21 +10,21 @@ A machine and its units go through the phases together; `phases` has the table o
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 from jujulab.rollout import ending, gate, phases
 from jujulab.rollout.acts import Act, Busy, Change, Decision, Limits, Result
 from jujulab.rollout.advice import by_hand
+from jujulab.rollout.applied import apply
 from jujulab.rollout.checks import Opinion, Verdict
-from jujulab.rollout.model import Agent, Machine, Upgrade
-from jujulab.rollout.phases import CANNOT_TELL, UNREACHABLE, WAITING, Phase
+from jujulab.rollout.model import Machine, Upgrade
+from jujulab.rollout.phases import CANNOT_TELL, INCOMPLETE, UNREACHABLE, WAITING, Phase
 from jujulab.rollout.waves import admitted, must_stop
 
 # Beginnings of reasons that are read again here: why it failed says what must have changed for another try.
 _AWAY = f"{UNREACHABLE}its agent is away"
 _NO_BINARY = "no binary: "
-_INCOMPLETE = "the binary is gone: "
 _STEPS = "its upgrade steps take long"
 # What depends on agents that can log in.
 _HELD = (*WAITING, Phase.RESTARTING, Phase.RETURNING, Phase.VERIFYING)
@@ -93,25 +93,6 @@ def both(first: Decision, second: Decision) -> Decision:
     return Decision(first.changes + second.changes, first.acts + second.acts, status, reason)
 
 
-def apply(upgrade: Upgrade, changes: Sequence[Change], now: float) -> Upgrade:
-    """The upgrade as it is once the changes are recorded."""
-    by_machine = {change.machine: change for change in changes}
-
-    def touched(agent: Agent, change: Change) -> Agent:
-        begins = change.phase in (Phase.SWAPPING, Phase.ROLLING_BACK) and agent.phase is not change.phase
-        before = agent.logins if begins else agent.logins_before
-        return replace(agent, phase=change.phase, reason=change.reason, logins_before=before)
-
-    def changed(machine: Machine) -> Machine:
-        change = by_machine.get(machine.id)
-        if change is None:
-            return machine
-        agents = tuple(touched(agent, change) for agent in machine.agents)
-        return replace(machine, agents=agents, since=now, deadline=change.deadline)
-
-    return replace(upgrade, machines=tuple(changed(machine) for machine in upgrade.machines))
-
-
 # An act whose machine has gone on in the meantime changes nothing any more.
 _PHASES_OF = {
     Act.STAGE: {Phase.PENDING, Phase.STAGING},
@@ -166,7 +147,7 @@ class _Case:
         if result.act is Act.STAGE:
             if result.ok:
                 return self._to(Phase.STAGED, "staged over SSH")
-            return self._anew(f"{_INCOMPLETE if machine.reason.startswith(_INCOMPLETE) else ''}{reason}", Phase.STAGING)
+            return self._anew(f"{INCOMPLETE if machine.reason.startswith(INCOMPLETE) else ''}{reason}", Phase.STAGING)
         if result.act is Act.LOOK:
             if not result.ok and not result.unreachable:
                 return self._missed(result.reason)
@@ -179,7 +160,7 @@ class _Case:
         if result.ok:
             return self._to(Phase.RESTARTING, deadline=self.now + self.limits.restart)
         if result.unstaged:
-            return self._to(Phase.STAGING, f"{_INCOMPLETE}{reason}", self.now + self.limits.stage)
+            return self._to(Phase.STAGING, f"{INCOMPLETE}{reason}", self.now + self.limits.stage)
         return self._anew(reason)
 
     def checked(self, opinion: Opinion) -> Decision:
@@ -218,7 +199,7 @@ class _Case:
         if not gate.late(machine, upgrade.new):
             # It runs the new version already, as after the restore of an older state: such agents stage nothing.
             return _Next(self._arrived(self.now + limits.restart) if self.admitted else None)
-        gone = machine.phase is Phase.STAGING and machine.reason.startswith(_INCOMPLETE)
+        gone = machine.phase is Phase.STAGING and machine.reason.startswith(INCOMPLETE)
         reported = machine.stage_state == "staged" and machine.staged == upgrade.new and not gone
         if machine.phase is Phase.STAGED or reported:
             if self.admitted and not self._under_way:
@@ -259,7 +240,8 @@ class _Case:
             return _Next(self._to(Phase.RESTARTING, deadline=self.now + self.limits.restart))
         if tried and self.now >= deadline:
             why = self.machine.reason.rpartition(_GOING_BACK)[2].removeprefix(UNREACHABLE)
-            return _Next(self._missed(self._away(f"its agents could not be exchanged in time{_tail(why)}")))
+            missed = self._away(f"its agents could not be exchanged in time{_tail(why)}")
+            return _Next(self._missed(missed, unstaged=INCOMPLETE in why))
         if not tried:
             return _Next(act=act, wake=max(deadline, self.now + self.limits.retry))
         return self._act(act, deadline, 0.0)
@@ -369,7 +351,7 @@ class _Case:
 
     def _why_unstaged(self) -> str:
         machine = self.machine
-        if machine.reason.startswith(_INCOMPLETE):
+        if machine.reason.startswith(INCOMPLETE):
             return machine.reason
         if not machine.agents[0].connected:
             return f"{_AWAY}, and SSH did not help in time{_tail(machine.reason.removeprefix(UNREACHABLE))}"
