@@ -54,6 +54,7 @@ class Upgrade:
         options: What is asked for beyond the version.
         start: The orchestrator's boundary at which the map begins; empty: with the request.
         meanwhile: The phase that the second machine comes to while the orchestrator stands there.
+        part: How the boundaries begin that are unlike those of other kinds; empty: all.
         ending: How it must end.
         version: Where it goes.
         before: The version that it comes from, where it must end there.
@@ -64,6 +65,7 @@ class Upgrade:
     options: ClassVar[tuple[str, ...]] = ()
     start: ClassVar[str] = ""
     meanwhile: ClassVar[str] = ""
+    part: ClassVar[str] = ""
     ending: ClassVar[Ending] = Ending("complete", {"0": "done", "1": "done"})
 
     def __init__(self, lab: CrashLab) -> None:
@@ -144,7 +146,7 @@ class Upgrade:
         self.go()
         said = self.end()
         assert said == "", f"{self.kind}: {said}"
-        passed = self.lab.passed(self.kind)
+        passed = [boundary for boundary in self.lab.passed(self.kind) if boundary.name.startswith(self.part)]
         self.tidy()
         return [self._begin, *passed] if self.start and self._begin not in passed else passed
 
@@ -253,6 +255,19 @@ class RolledBack(Upgrade):
         return [(["abort-upgrade", *self.model, "--rollback", "--wait"], 0)]
 
 
+class Lost(RolledBack):
+    """The first machine has lost what it goes back to, and has no agent that could fetch it."""
+
+    kind = "lost"
+    part = "upgradectl/"
+
+    def ready(self) -> None:
+        """Carries the upgrade out, and takes away the old version."""
+        super().ready()
+        lose = f"systemctl stop jujud-machine-0 && rm -r /var/lib/juju/tools/{self.before}-*"
+        run(self.lab.places["machine"], lose)
+
+
 class Bad(Upgrade):
     """Its agents crash, so that the canary is put back by itself, and nobody else begins."""
 
@@ -276,5 +291,5 @@ class Bad(Upgrade):
 
 
 KINDS: Mapping[str, type[Upgrade]] = {
-    one.kind: one for one in (OfController, Upgrade, Checked, Paused, OverSsh, RolledBack, Bad)
+    one.kind: one for one in (OfController, Upgrade, Checked, Paused, OverSsh, RolledBack, Lost, Bad)
 }
