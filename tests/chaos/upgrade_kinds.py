@@ -14,6 +14,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import ClassVar
 
+from jujulab_core.errors import DeadlineError
 from jujulab_core.waiting import Deadline, wait_for
 from tests.chaos.crash_lab import REACH_SECONDS, Boundary, CrashLab
 from tests.e2e.support import run
@@ -23,10 +24,11 @@ Errand = tuple[Sequence[str], int]
 # Whatever happens, an upgrade comes to its end within this time.
 END_SECONDS = 180.0
 # What the command line says when there was no answer.
-_LOST = re.compile("the connection to|cannot connect|secure connection|whether the upgrade was started")
+_LOST = re.compile(
+    "the connection to|cannot connect|secure connection|no answer from the controller|whether the upgrade was started"
+)
 # What it says to who asks again for what was done in spite of that.
 _DONE_ALREADY = re.compile(r"is over \(complete\)")
-_PATIENCE = 5
 _FAILED = 4
 
 
@@ -162,21 +164,28 @@ class Upgrade:
 
     def _run(self, words: Sequence[str], code: int) -> str:
         """Whoever lost the controller before its answer came is told so, and asks again, as anybody would."""
-        said, asked_again = "", False
-        for _ in range(_PATIENCE + 1):
+        lost = ""
+
+        def probe() -> tuple[list[str] | None, str]:
+            nonlocal lost
             asked = self.lab.lab.juju.start(*words)
             try:
                 said, _ = asked.communicate(timeout=END_SECONDS)
             except subprocess.TimeoutExpired:
                 asked.kill()
                 said, _ = asked.communicate()
-                return f"{words[0]} did not end within {END_SECONDS:g} s: {said}"
-            if asked.returncode == code or (asked_again and _DONE_ALREADY.search(said)):
-                return ""
-            if not _LOST.search(said):
-                break
-            asked_again = True
-        return f"{words[0]}: exit {asked.returncode}: {said}"
+                return [f"{words[0]} did not end within {END_SECONDS:g} s: {said}"], ""
+            if asked.returncode == code or (lost and _DONE_ALREADY.search(said)):
+                return [""], ""
+            if _LOST.search(said):
+                lost = said
+                return None, f"an answer to {words[0]}: {said}"
+            return [f"{words[0]}: exit {asked.returncode}: {said}"], ""
+
+        try:
+            return wait_for(probe, Deadline(END_SECONDS), 1.0)[0]
+        except DeadlineError as error:
+            return str(error)
 
     def _model_version(self) -> str:
         shown = self.lab.lab.juju.json("show-model", f"{self.lab.lab.controller}:default")
