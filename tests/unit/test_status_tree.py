@@ -92,6 +92,31 @@ def test_the_shape_follows_the_client(subordinates: Any, shape: Shape, relations
     assert platform.items() <= tree["machines"]["0"].items()
 
 
+@pytest.mark.parametrize(
+    ("client", "storage", "shown"), [((2, 8), False, False), ((2, 8), True, True), ((2, 9), False, True)]
+)
+def test_storage_is_shown_before_the_time_where_juju_shows_it(
+    subordinates: Any, client: tuple[int, int], storage: bool, shown: bool
+) -> None:
+    tree = build(subordinates | {"controller-timestamp": "2019-06-04T10:11:12Z"}, "k1", Shape(client), storage=storage)
+    assert list(tree)[3:] == [*(["storage"] if shown else []), "controller"]
+    assert tree.get("storage", {}) == {}
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("ch:amd64/jammy/nrpe-42", "nrpe"),
+        ("cs:nrpe-42", "cs:nrpe-42"),
+        ("local:jammy/nrpe-42", "local:jammy/nrpe-42"),
+    ],
+)
+def test_only_a_charm_of_charmhub_is_shown_by_its_name(subordinates: Any, url: str, shown: str) -> None:
+    subordinates["applications"]["nrpe"]["charm"] = url
+    entry = build(subordinates, "k1", JUJU_3)["applications"]["nrpe"]
+    assert (entry["charm"], entry["charm-name"], entry["charm-rev"]) == (shown, "nrpe", 42)
+
+
 def test_oneline(subordinates: Any) -> None:
     assert text.oneline(build(subordinates, "k1", JUJU_2_6)).split("\n") == [
         "",

@@ -40,13 +40,14 @@ def natural(name: str) -> list[tuple[int, int | str]]:
     return [(0, int(part)) if part.isdigit() else (1, part) for part in re.findall(r"\d+|\D+", name)]
 
 
-def build(wire: Wire, controller: str, shape: Shape) -> Tree:
+def build(wire: Wire, controller: str, shape: Shape, *, storage: bool = False) -> Tree:
     """The whole tree.
 
     Args:
         wire: The answer of ``Client.FullStatus``.
         controller: The controller's name, which only the client knows.
         shape: How it is to look.
+        storage: Whether storage was asked for; from 2.9 on it is always shown.
     """
     relations = _relations(wire.get("relations") or ())
 
@@ -61,6 +62,9 @@ def build(wire: Wire, controller: str, shape: Shape) -> Tree:
     for name, entry in tree["applications"].items():
         if shape.has_bases and "relations" in entry:
             entry["relations"] = _with_interfaces(name, entry["relations"], relations)
+    if storage or shape.client >= (2, 9):
+        # Empty, as Juju shows it of a model that has none.
+        tree["storage"] = {}
     if timestamp := shape.times.timestamp(wire.get("controller-timestamp")):
         tree["controller"] = {"timestamp": timestamp}
     return tree
@@ -171,7 +175,8 @@ def _application(wire: Wire, shape: Shape) -> Tree:
     system = (wire.get("base") or {}).get("name") or ("centos" if "centos" in (wire.get("series") or "") else "ubuntu")
     return _filled(
         {
-            "charm": wire.get("charm", ""),
+            # From Charmhub, charms are shown by their names alone.
+            "charm": charm.name if charm.origin == "charmhub" else wire.get("charm", ""),
             **_platform(wire, shape),
             "os": None if shape.has_bases else system,
             "charm-origin": charm.origin,

@@ -102,9 +102,7 @@ def show(
     from jujulab.status import text
     from jujulab.status.tree import build, relation_rows
 
-    tree = build(wire, controller, shape)
-    if storage:
-        tree["storage"] = {}
+    tree = build(wire, controller, shape, storage=storage)
     rows = relation_rows(wire) if relations else []
     makers = {"tabular": lambda: text.tabular(tree, shape, rows), "summary": lambda: text.summary(tree)}
     output.emit(tree, output_format, makers.get(output_format, lambda: text.oneline(tree)))
