@@ -85,7 +85,7 @@ lock: ## Choose the dependencies anew: constraints.txt, and those of the clients
 	@images/host/python-ready $(PYTHON)
 	@test -x $(LOCK_VENV)/bin/pip-compile || { $(PYTHON) -m venv $(LOCK_VENV) && $(LOCK_VENV)/bin/pip install --quiet pip-tools; }
 	@$(LOCK) --unsafe-package jujulab --extra dev --output-file constraints.txt pyproject.toml
-	@for client in tests/compat/locks/*.in; do $(LOCK) --output-file "$${client%.in}.txt" "$$client"; done
+	@for client in tests/compat/locks/*.in; do $(LOCK) --allow-unsafe --output-file "$${client%.in}.txt" "$$client"; done
 
 .PHONY: process
 process: $(READY) ## Run the tests that drive real agent and controller processes on the loopback

@@ -33,6 +33,14 @@ def main():
         assert {unit.workload_status.current for unit in status.get_units("ubuntu").values()} == {"active"}
         assert {machine.juju_status.version for machine in status.machines.values()} == {"3.6.1"}
         assert status.apps["ubuntu"].charm_origin == "charmhub"
+        related = {"haproxy": "nrpe", "nrpe": "haproxy"}
+        for name, other in related.items():
+            ((end,),) = status.apps[name].relations.values()
+            assert (end.related_app, end.interface, end.scope) == (other, "juju-info", "container"), end
+        assert status.apps["nrpe"].subordinate_to == ["haproxy"]
+        assert (
+            list(status.get_units("haproxy")["haproxy/0"].subordinates) == list(status.get_units("nrpe")) == ["nrpe/0"]
+        )
         told.result = f"{status.model.name} {status.model.version}, {len(status.machines)} machines"
     with calling("Juju.wait, all_active, any_error") as told:
         juju.wait(jubilant.all_active, error=jubilant.any_error, timeout=60)
@@ -85,7 +93,7 @@ def main():
         told.result = juju.show_unit("ubuntu/0").charm
     with calling("Juju.remove_application"):
         juju.remove_application("more", "watch")
-        juju.wait(lambda status: sorted(status.apps) == ["ubuntu"], timeout=60)
+        juju.wait(lambda status: sorted(status.apps) == ["haproxy", "nrpe", "ubuntu"], timeout=60)
     with calling("Juju.exec") as told:
         told.result = juju.exec("hostname", unit="ubuntu/0").stdout.strip()
         code = 0
@@ -120,7 +128,8 @@ def main():
 
         def upgraded(status):
             versions = [machine.juju_status.version for machine in status.machines.values()]
-            versions += [unit.juju_status.version for unit in status.get_units("ubuntu").values()]
+            for app in status.apps:
+                versions += [unit.juju_status.version for unit in status.get_units(app).values()]
             seen.append(versions)
             return set(versions) == {TARGET} and jubilant.all_active(status) and jubilant.all_agents_idle(status)
 
