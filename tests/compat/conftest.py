@@ -49,16 +49,22 @@ def schemas(table: Table) -> Schemas:
 
 
 @pytest.fixture(scope="session")
-def lab36(engine: DockerClient, tmp_path_factory: pytest.TempPathFactory) -> Iterator[support.Lab]:
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The client store that both labs are in: whoever reads it chooses between two controllers."""
+    return tmp_path_factory.mktemp("store")
+
+
+@pytest.fixture(scope="session")
+def lab36(engine: DockerClient, store: Path) -> Iterator[support.Lab]:
     """A lab on 3.6, with a model for each client to upgrade (`lab36.yaml`); shared by all, so left as it was found."""
-    with _lab(engine, tmp_path_factory.mktemp("lab36"), "36") as made:
+    with _lab(engine, store, "36") as made:
         yield made
 
 
 @pytest.fixture(scope="session")
-def lab29(engine: DockerClient, tmp_path_factory: pytest.TempPathFactory) -> Iterator[support.Lab]:
+def lab29(engine: DockerClient, store: Path) -> Iterator[support.Lab]:
     """A lab on 2.9 (`lab29.yaml`), which the tests of the eras take through 2.9."""
-    with _lab(engine, tmp_path_factory.mktemp("lab29"), "29") as made:
+    with _lab(engine, store, "29") as made:
         yield made
 
 
@@ -69,8 +75,9 @@ def _lab(engine: DockerClient, data: Path, era: str) -> AbstractContextManager[s
     spec["lab"] = spec["controller"]["name"] = name
     if "load" in spec["models"]:
         spec["models"]["load"]["machines"] = int(os.environ.get("COMPAT_LOAD_MACHINES", "3"))
-    (data / "lab.yaml").write_text(yaml.safe_dump(spec, sort_keys=False))
-    return support.lab(engine, data, name, name, str(data / "lab.yaml"))
+    path = data / f"lab{era}.yaml"
+    path.write_text(yaml.safe_dump(spec, sort_keys=False))
+    return support.lab(engine, data, name, name, str(path))
 
 
 @pytest.fixture(scope="session")
