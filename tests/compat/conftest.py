@@ -13,7 +13,7 @@ from docker import DockerClient
 
 from tests.compat import environments
 from tests.compat.environments import Environment
-from tests.compat.judging import EXCEPTIONS
+from tests.compat.judging import EXCEPTIONS, Listened
 from tests.compat.schemas import Schemas
 from tests.compat.table import Table
 from tests.e2e import support
@@ -48,6 +48,12 @@ def schemas(table: Table) -> Schemas:
     return Schemas(definitions, *(environments.python(name, client, table).path for name, client in names.items()))
 
 
+@pytest.fixture
+def listened(schemas: Schemas, tmp_path: Path) -> Listened:
+    """Runs the scripts of python-libjuju."""
+    return Listened(tmp_path / "frames", schemas)
+
+
 @pytest.fixture(scope="session")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The client store that both labs are in: whoever reads it chooses between two controllers."""
@@ -65,6 +71,13 @@ def lab36(engine: DockerClient, store: Path) -> Iterator[support.Lab]:
 def lab29(engine: DockerClient, store: Path) -> Iterator[support.Lab]:
     """A lab on 2.9 (`lab29.yaml`), which the tests of the eras take through 2.9."""
     with _lab(engine, store, "29") as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def lab26(engine: DockerClient, store: Path) -> Iterator[support.Lab]:
+    """A lab on 2.6 (`lab26.yaml`), which the tests of the eras take to 2.9."""
+    with _lab(engine, store, "26") as made:
         yield made
 
 

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.compat.table import FAILED, Row, Table
+from tests.e2e.support import Lab
 
 ROOT = Path(__file__).parents[2]
 HERE = Path(__file__).parent
@@ -118,6 +119,11 @@ def _object(line: str) -> dict[str, Any]:
     except json.JSONDecodeError:
         return {}
     return found if isinstance(found, dict) else {}
+
+
+def client_store(lab: Lab) -> dict[str, str]:
+    """Where a lab's client store is, in the words of Juju's own clients and of ours."""
+    return {"JUJU_DATA": str(lab.juju.data), "JUJULAB_DATA": str(lab.juju.data)}
 
 
 def python(name: str, client: str, table: Table) -> Environment:

@@ -10,7 +10,9 @@ from pathlib import Path
 
 import yaml
 
+from tests.compat.environments import Environment, client_store
 from tests.compat.schemas import Schemas
+from tests.e2e.support import Lab
 from tests.support.answers import Answer
 
 EXCEPTIONS = yaml.safe_load((Path(__file__).parent / "data" / "schema-exceptions.yaml").read_text())
@@ -31,6 +33,19 @@ def judge(answers: Sequence[Answer], schemas: Schemas, what: str, at_least: int 
     assert len(methods) >= at_least
     wrong = {problem for answer in held for problem in _problems(schemas, answer)}
     assert not wrong, "\n".join(sorted(wrong))
+
+
+class Listened:
+    """Runs scripts whose every answer is then held against the schemas."""
+
+    def __init__(self, frames: Path, schemas: Schemas) -> None:
+        self._frames, self._schemas = frames, schemas
+
+    def run(self, client: Environment, lab: Lab, script: str, *arguments: str, **env: str) -> None:
+        client.run(
+            script, lab.controller, *arguments, env={**client_store(lab), "FRAMES": str(self._frames), **env}
+        ).check()
+        judge(heard(self._frames), self._schemas, f"{client.client}, {script}", at_least=8)
 
 
 def heard(frames: Path) -> list[Answer]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.compat import environments
-from tests.compat.environments import Environment
+from tests.compat.environments import Environment, client_store
 from tests.compat.table import Table
 from tests.e2e.support import PROGRAM, Lab
 
@@ -60,14 +60,10 @@ def client(table: Table) -> Environment:
     return environments.python("jubilant", "jubilant 1.14.0", table)
 
 
-def variables(lab: Lab) -> dict[str, str]:
-    return {"JUJULAB_DATA": str(lab.juju.data)}
-
-
 def test_it_drives_a_model(client: Environment, lab36: Lab) -> None:
     model = f"{lab36.controller}:jubilant"
     script = ("jubilant_drive.py", str(PROGRAM), model, lab36.controller)
-    client.run(*script, env=variables(lab36), seconds=600).check()
+    client.run(*script, env=client_store(lab36), seconds=600).check()
 
 
 class Plugin:
@@ -86,7 +82,7 @@ class Plugin:
     def run(self, suite: str, *options: str, controller: bool = True) -> str:
         """Runs one suite with some options, which all must accept, and returns what it printed."""
         words = [*(["--juju-controller", self._lab.controller] if controller else []), *options]
-        env = variables(self._lab) | {
+        env = client_store(self._lab) | {
             "PATH": f"{self._directory / 'bin'}:{os.environ['PATH']}",
             "FAR": self._other.controller,
         }

@@ -11,29 +11,13 @@ import pytest
 
 from jujulab_core.boundary import STOP_SECONDS
 from jujulab_core.waiting import Deadline, wait_for
-from tests.compat.environments import Environment
-from tests.compat.judging import heard, judge
-from tests.compat.schemas import Schemas
+from tests.compat.environments import Environment, client_store
+from tests.compat.judging import Listened
 from tests.e2e.support import Lab, run
 
 pytestmark = pytest.mark.e2e
 
 WRENCH = "/var/lib/juju/wrench"
-
-
-def store(lab: Lab) -> dict[str, str]:
-    return {"JUJU_DATA": str(lab.juju.data)}
-
-
-class Listened:
-    """Runs scripts whose every answer is then held against the schemas."""
-
-    def __init__(self, frames: Path, schemas: Schemas) -> None:
-        self._frames, self._schemas = frames, schemas
-
-    def run(self, client: Environment, lab: Lab, script: str, *arguments: str, **env: str) -> None:
-        client.run(script, lab.controller, *arguments, env={**store(lab), "FRAMES": str(self._frames), **env}).check()
-        judge(heard(self._frames), self._schemas, f"{client.client}, {script}", at_least=8)
 
 
 @contextmanager
@@ -50,11 +34,6 @@ def held(lab: Lab, seen: Path) -> Iterator[str]:
         releasing = pool.submit(let_go)
         yield str(seen)
         releasing.result()
-
-
-@pytest.fixture
-def listened(schemas: Schemas, tmp_path: Path) -> Listened:
-    return Listened(tmp_path / "frames", schemas)
 
 
 def test_scripts_of_36(listened: Listened, libjuju36: Environment, lab36: Lab) -> None:
@@ -84,5 +63,5 @@ def test_29_upgrades_controller_and_model_and_may_then_call_more(
 def test_each_refuses_the_other_era_as_in_life(
     libjuju29: Environment, libjuju36: Environment, lab29: Lab, lab36: Lab
 ) -> None:
-    libjuju36.run("libjuju_other_era.py", lab29.controller, "2.9.47 not supported", env=store(lab29)).check()
-    libjuju29.run("libjuju_other_era.py", lab36.controller, "3.6.9 not supported", env=store(lab36)).check()
+    libjuju36.run("libjuju_other_era.py", lab29.controller, "2.9.47 not supported", env=client_store(lab29)).check()
+    libjuju29.run("libjuju_other_era.py", lab36.controller, "3.6.9 not supported", env=client_store(lab36)).check()

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from jujulab_core.waiting import Deadline, wait_for
-from tests.compat.environments import Environment
+from tests.compat.environments import Environment, client_store
 from tests.e2e.support import Lab
 
 pytestmark = pytest.mark.e2e
@@ -25,10 +25,12 @@ def test_fifty_clients_see_an_upgrade_to_its_end(libjuju36: Environment, lab36: 
     size = len(lab36.versions("load"))
     assert set(lab36.versions("load").values()) == {FROM}
     marks = [tmp_path / str(number) for number in range(PROCESSES)]
-    env = {"JUJU_DATA": str(lab36.juju.data)}
     arguments = ("libjuju_watch.py", lab36.controller, "load", str(CLIENTS), TO, str(size))
     with ThreadPoolExecutor(PROCESSES) as pool:
-        running = [pool.submit(libjuju36.run, *arguments, str(mark), env=env, seconds=SECONDS) for mark in marks]
+        running = [
+            pool.submit(libjuju36.run, *arguments, str(mark), env=client_store(lab36), seconds=SECONDS)
+            for mark in marks
+        ]
 
         def connected() -> tuple[bool | None, str]:
             done = sum(mark.exists() for mark in marks)

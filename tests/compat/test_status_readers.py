@@ -17,7 +17,7 @@ import yaml
 
 from jujulab_core.waiting import Deadline, wait_for
 from tests.compat import environments
-from tests.compat.environments import Environment
+from tests.compat.environments import Environment, client_store
 from tests.compat.table import Table
 from tests.e2e.support import PROGRAM, Lab
 
@@ -60,7 +60,7 @@ class Readers:
         environment = {
             **os.environ,
             "PATH": f"{self.bin}:{os.environ['PATH']}",
-            "JUJULAB_DATA": str(lab.juju.data),
+            **client_store(lab),
             "JUJU_MODEL": f"{lab.controller}:{MODEL}",
         }
         command = [str(self.wait.path / "bin" / "juju-wait"), "--workload", *words]
@@ -73,7 +73,7 @@ class Readers:
         """What jubilant, or jubilant-backports, made of the json."""
         package = "jubilant" if client is self.jubilant else "jubilant_backports"
         words = ("jubilant_status.py", package, str(PROGRAM), f"{lab.controller}:{model}")
-        return client.run(*words, env={"JUJULAB_DATA": str(lab.juju.data)}).check().facts
+        return client.run(*words, env=client_store(lab)).check().facts
 
 
 @pytest.fixture(scope="module")

@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from jujulab.images import image_tag
 from jujulab.lab import names
 from tests.compat import environments
-from tests.compat.environments import Environment
+from tests.compat.environments import Environment, client_store
 from tests.compat.table import Table
 from tests.e2e.support import PROGRAM, Lab
 
 pytestmark = pytest.mark.e2e
 
 
-def env(store: Path) -> dict[str, str]:
-    # One directory is both: Juju's own clients look for JUJU_DATA, our command for its own variable.
-    return {"JUJU_DATA": str(store), "JUJULAB_DATA": str(store)}
-
-
-def look(client: Environment, package: str, lab: Lab, store: Path, model: str) -> dict[str, object]:
+def look(client: Environment, package: str, lab: Lab, model: str) -> dict[str, object]:
     """What jubilant or jubilant-backports reads of a model."""
     words = ("jubilant_status.py", package, str(PROGRAM), model)
-    facts = client.run(*words, env=env(store)).check().facts["Juju.status"]
+    facts = client.run(*words, env=client_store(lab)).check().facts["Juju.status"]
     assert isinstance(facts, dict)
     assert facts["agents"]
     assert {version for _, version in facts["agents"].values()} == set(lab.versions(model.partition(":")[2]).values())
@@ -42,27 +35,25 @@ def backports(table: Table) -> Environment:
 
 
 def test_libjuju_of_each_era_finds_its_controller_of_two(
-    libjuju29: Environment, libjuju36: Environment, lab29: Lab, lab36: Lab, store: Path
+    libjuju29: Environment, libjuju36: Environment, lab29: Lab, lab36: Lab
 ) -> None:
     for client, mine, other in ((libjuju36, lab36, lab29), (libjuju29, lab29, lab36)):
         mine.juju("switch", mine.controller)
-        client.run("libjuju_store.py", mine.controller, other.controller, env=env(store)).check()
+        client.run("libjuju_store.py", mine.controller, other.controller, env=client_store(mine)).check()
 
 
-def test_jubilant_reads_both(
-    jubilant: Environment, backports: Environment, lab29: Lab, lab36: Lab, store: Path
-) -> None:
+def test_jubilant_reads_both(jubilant: Environment, backports: Environment, lab29: Lab, lab36: Lab) -> None:
     lab29.juju("switch", lab29.controller)
     # A controller that is named is taken, whatever the current one is; what is not named is of the current one.
-    look(jubilant, "jubilant", lab36, store, f"{lab36.controller}:jubilant")
-    look(backports, "jubilant_backports", lab29, store, f"{lab29.controller}:default")
-    look(backports, "jubilant_backports", lab36, store, f"{lab36.controller}:jubilant")
+    look(jubilant, "jubilant", lab36, f"{lab36.controller}:jubilant")
+    look(backports, "jubilant_backports", lab29, f"{lab29.controller}:default")
+    look(backports, "jubilant_backports", lab36, f"{lab36.controller}:jubilant")
     lab36.juju("switch", lab36.controller)
-    look(jubilant, "jubilant", lab36, store, "jubilant")
+    look(jubilant, "jubilant", lab36, "jubilant")
 
 
 def test_a_lab_that_comes_back_at_other_addresses_is_found(
-    libjuju29: Environment, backports: Environment, lab29: Lab, store: Path
+    libjuju29: Environment, backports: Environment, lab29: Lab
 ) -> None:
     network = names.network(lab29.name)
 
@@ -89,9 +80,9 @@ def test_a_lab_that_comes_back_at_other_addresses_is_found(
         now = addresses()
         assert not set(before.values()) & set(now.values())
         libjuju29.run(
-            *("libjuju_found.py", lab29.controller, "default", now[lab29.machine(0).name]), env=env(store)
+            *("libjuju_found.py", lab29.controller, "default", now[lab29.machine(0).name]), env=client_store(lab29)
         ).check()
-        look(backports, "jubilant_backports", lab29, store, f"{lab29.controller}:default")
+        look(backports, "jubilant_backports", lab29, f"{lab29.controller}:default")
     finally:
         for squatter in squatters:
             squatter.remove(force=True)

@@ -1,54 +1,36 @@
-// @canonical/jujulib against a lab: address, CA file, user, password, model, its UUID, the version to upgrade it to.
-// NODE_PATH says where the library is.
-const fs = require("fs");
-const W = require("websocket").w3cwebsocket;
-const { connectAndLogin } = require("@canonical/jujulib");
-const facade = (name) => require(`@canonical/jujulib/dist/api/facades/${name}`).default;
-const [address, caFile, user, password, model, uuid, target] = process.argv.slice(2);
-const ca = fs.readFileSync(caFile);
-class Socket extends W {
-  constructor(url, protocols) { super(url, protocols, undefined, undefined, undefined, { tlsOptions: { ca } }); }
-}
-const tell = (call, result = "ok") => console.log("\n" + JSON.stringify({ call, result }));
-async function calling(call, run) {
-  try { tell(call, await run()); }
-  catch (error) { console.error(error); console.log("\n" + JSON.stringify({ call, error: String(error) })); }
-}
-const options = (...names) => ({ facades: names.map(facade), wsclass: Socket, closeCallback: () => {} });
-const login = (path, ...names) =>
-  connectAndLogin(`wss://${address}${path}`, options(...names), { username: user, password });
-const within = (promise, what) => {
-  let timer;
-  const late = new Promise((_, reject) => { timer = setTimeout(() => reject(new Error(`no ${what} in time`)), 120000); });
-  return Promise.race([promise, late]).finally(() => clearTimeout(timer));
-};
-const same = (found, wanted) => { if (found !== wanted) throw new Error(`${found} instead of ${wanted}`); };
+// @canonical/jujulib against a lab: (see jujulib.js), model, its UUID, the version to upgrade it to, how the Client facade is
+// asked for: "client", or a version of it that can do what the one that the library prefers cannot.
+const { calling, chosen, end, login, refused, rest, same, upgrade, username, within } = require("./jujulib.js");
+const [model, uuid, target, clientFacade] = rest;
 
 async function main() {
-  await calling("connectAndLogin, wrong password", async () => {
-    try { await connectAndLogin(`wss://${address}/api`, options("pinger"), { username: "nobody", password: "wrong" }); }
-    catch (error) { return String(error).slice(0, 90); }
-    throw new Error("not refused");
-  });
-  let controller, hosted, client, all;
+  await calling("connectAndLogin, wrong password", () =>
+    refused(() => login("/api", ["pinger"], { username: "nobody", password: "wrong" }), "Have you been granted permission"));
+  let controller, hosted;
   await calling("connectAndLogin, controller", async () => {
-    controller = await login("/api", "pinger", "controller", "model-manager", "model-upgrader", "all-model-watcher");
+    controller = await login("/api", ["pinger", "controller", "model-manager", "model-upgrader", "all-model-watcher"]);
     return `server ${controller.conn.info.serverVersion ?? ""}`;
   });
-  await calling("connectAndLogin, model", async () => { hosted = await login(`/model/${uuid}/api`, "client", "all-watcher", "model-config", "pinger", "annotations"); return "ok"; });
+  await calling("connectAndLogin, model", async () => {
+    hosted = await login(`/model/${uuid}/api`, [clientFacade, "all-watcher", "model-config", "pinger", "annotations"]);
+  });
   if (!controller || !hosted) process.exit(1);
-  client = hosted.conn.facades.client;
-  all = hosted.conn.facades.allWatcher;
+  const client = hosted.conn.facades.client;
+  const all = hosted.conn.facades.allWatcher;
   const up = controller.conn.facades;
-  await calling("pinger.ping", async () => { await up.pinger.ping({}); return "ok"; });
+  await calling("facades, each in the version that it chose", async () => {
+    const versions = chosen(controller, hosted);
+    return [Object.entries(versions).map((entry) => entry.join(" ")).join(", "), versions];
+  });
+  await calling("pinger.ping", async () => { await up.pinger.ping({}); });
   await calling("modelManager.listModels", async () => {
-    const found = await up.modelManager.listModels({ tag: `user-${user}` });
+    const found = await up.modelManager.listModels({ tag: `user-${username}` });
     const names = found["user-models"].map((entry) => entry.model.name);
     same(names.includes(model), true);
     return names.join(" ");
   });
   await calling("modelManager.listModelSummaries", async () => {
-    const found = await up.modelManager.listModelSummaries({ all: true, "user-tag": `user-${user}` });
+    const found = await up.modelManager.listModelSummaries({ all: true, "user-tag": `user-${username}` });
     const mine = found.results.map((entry) => entry.result).find((entry) => entry.uuid === uuid);
     same(mine.name, model);
     return `${mine.name} ${mine["agent-version"]}`;
@@ -71,11 +53,7 @@ async function main() {
     id = (await client.watchAll({}))["watcher-id"];
     return `${(await next()).deltas.length} deltas`;
   });
-  await calling("modelUpgrader.upgradeModel", async () => {
-    const found = await up.modelUpgrader.upgradeModel({ "model-tag": `model-${uuid}`, "target-version": target, "agent-stream": "", "ignore-agent-versions": false, "dry-run": false });
-    same(found["chosen-version"], target);
-    return target;
-  });
+  await calling("the model's upgrade", () => upgrade(controller, hosted, uuid, target));
   await calling("allWatcher.next, while the upgrade runs", async () => {
     let seen = 0;
     for (;;) {
@@ -85,6 +63,16 @@ async function main() {
       }
     }
   });
+  await calling("allWatcher.stop, while a next waits", async () => {
+    // What came meanwhile is read first, so that the next one has nothing to tell until it is stopped.
+    let pending;
+    const told = () => { pending = next(); return Promise.race([pending, new Promise((go) => setTimeout(() => go(null), 1500))]); };
+    while (await told());
+    const ended = refused(() => pending, "stopped");
+    await all.stop({ id });
+    return within(ended, "end");
+  });
+  await calling("allWatcher.next, after stop", () => refused(() => next(), "unknown watcher id"));
   await calling("controller.watchAllModels, allModelWatcher.next, stop", async () => {
     const every = (await up.controller.watchAllModels({}))["watcher-id"];
     const models = new Set();
@@ -93,8 +81,6 @@ async function main() {
     await up.allModelWatcher.stop({ id: every });
     return `${models.size} models`;
   });
-  controller.conn.transport.close(() => {});
-  hosted.conn.transport.close(() => {});
-  setTimeout(() => process.exit(0), 500);
+  end(controller, hosted);
 }
 main();

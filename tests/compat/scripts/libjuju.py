@@ -30,6 +30,11 @@ def facade(cls, connected):
     return cls.from_connection(connected.connection())
 
 
+def announced(connected):
+    """The highest version of each facade that the login announced."""
+    return {entry["name"]: max(entry["versions"]) for entry in connected.connection().info["facades"]}
+
+
 def agents(model):
     """The version that each agent reports, by machine id or unit name, as the model's deltas have it."""
     found = {name: machine.safe_data["agent-status"]["version"] for name, machine in model.machines.items()}

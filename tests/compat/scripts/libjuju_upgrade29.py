@@ -7,54 +7,14 @@ controller's (before 2.9.33), and the one to upgrade to (after it).
 import asyncio
 import sys
 
-from calls import calling, expect
+from calls import calling
 from juju.client import client
 from juju.controller import Controller
-from juju.errors import JujuAPIError
 from juju.model import Model
-from libjuju import IN_PROGRESS, Changes, Closing, agents, all_at, facade, until_upgraded
+from libjuju import IN_PROGRESS, Changes, Closing, agents, all_at, announced, facade, until_upgraded
+from libjuju_of_old import as_a_client_of_old, set_version
 
 SECONDS = 300
-
-
-async def set_version(model, version):
-    await facade(client.ClientFacade, model).SetModelAgentVersion(force=False, version=client.Number.from_json(version))
-
-
-def announced(connected):
-    """The highest version of each facade that the login announced."""
-    return {entry["name"]: max(entry["versions"]) for entry in connected.connection().info["facades"]}
-
-
-async def as_a_client_of_old(name, model_name, old, current):
-    async with Closing(Model()) as model:
-        await model.connect(f"{name}:admin/{model_name}")
-        changes = Changes(model)
-        with calling("ClientFacade.AgentVersion, FindTools") as told:
-            asked = facade(client.ClientFacade, model)
-            assert (await asked.AgentVersion()).version.serialize()
-            tools = await asked.FindTools(
-                agentstream="", arch="", major=2, minor=9, number=client.Number.from_json("0.0.0"), series=""
-            )
-            assert tools.list_
-            told.result = f"ok: {len(tools.list_)} binaries"
-        with calling("ClientFacade.SetModelAgentVersion: lower") as told:
-            told.result = await expect(set_version(model, "2.9.1"), JujuAPIError, "to lower version")
-        with calling("ClientFacade.SetModelAgentVersion: blocked") as told:
-            block = facade(client.BlockFacade, model)
-            await block.SwitchBlockOn(message="hands off", type_="BlockChange")
-            try:
-                told.result = await expect(set_version(model, current), JujuAPIError, "hands off")
-            finally:
-                await block.SwitchBlockOff(type_="BlockChange")
-        with calling("ClientFacade.SetModelAgentVersion(model)"):
-            await set_version(model, current)
-        with calling("Model.block_until(all agents at the new version)") as told:
-            await all_at(model, current, SECONDS)
-            told.result = f"ok: {len(agents(model))} agents at {current}"
-        with calling("Model.add_observer: live changes of versions") as told:
-            assert changes.all_went(old, current), changes.seen
-            told.result = f"ok: {old}, then {current}, for each of {len(changes.seen)} agents"
 
 
 async def main(name, model_name, old, current, new):
@@ -64,7 +24,7 @@ async def main(name, model_name, old, current, new):
         uuid = (await controller.model_uuids())[model_name]
         with calling("ModelUpgraderFacade before 2.9.33: not announced"):
             assert "ModelUpgrader" not in before
-    await as_a_client_of_old(name, model_name, old, current)
+    await as_a_client_of_old(name, model_name, old, current, "2.9.1", "to lower version")
     async with Closing(Model()) as model:
         await model.connect(f"{name}:admin/controller")
         of_the_model = announced(model)
