@@ -19,6 +19,8 @@ from jsonschema import Draft4Validator
 Json = dict[str, Any]
 # How the schemas write "anything": Go's empty interface.
 _ANYTHING = {"additionalProperties": True, "type": "object"}
+# What a method answers that has no result.
+_NOTHING: Json = {"type": "object", "maxProperties": 0}
 
 
 class Schemas:
@@ -37,27 +39,28 @@ class Schemas:
                 found.setdefault(name, {})[version] = _loosened(schema)
         return found
 
-    def knows(self, facade: str, version: int, method: str) -> bool:
-        """Whether there is a schema to hold an answer against."""
-        return self._schema(facade, version, method) is not None
+    def holder(self, facade: str, version: int, method: str) -> int | None:
+        """The version of the facade whose schema an answer is held against; None where no package carries one."""
+        known = self._known(facade, method)
+        at = bisect.bisect_right(known, version)
+        return known[at - 1] if at else None
 
     def problems(self, facade: str, version: int, method: str, answer: Json) -> list[str]:
         """What an answer lacks, or has of a wrong type: ``results.0.result.life: 'life' is a required property``."""
-        schema = self._schema(facade, version, method)
-        if schema is None:
+        held = self.holder(facade, version, method)
+        if held is None:
             return []
-        errors = Draft4Validator(schema).iter_errors(answer)
+        errors = Draft4Validator(self._schema(facade, held, method)).iter_errors(answer)
         return sorted(f"{'.'.join(map(str, error.absolute_path)) or 'answer'}: {error.message}" for error in errors)
 
-    def _schema(self, facade: str, version: int, method: str) -> Json | None:
+    def _known(self, facade: str, method: str) -> list[int]:
         versions = self._facades.get(facade, {})
-        known = sorted(number for number, schema in versions.items() if method in schema["properties"])
-        at = bisect.bisect_right(known, version)
-        if not at:
-            return None
-        schema = versions[known[at - 1]]
-        result = schema["properties"][method].get("properties", {}).get("Result")
-        return None if result is None else {**result, "definitions": {**schema["definitions"], **self._definitions}}
+        return sorted(number for number, schema in versions.items() if method in schema["properties"])
+
+    def _schema(self, facade: str, version: int, method: str) -> Json:
+        schema = self._facades[facade][version]
+        result = schema["properties"][method].get("properties", {}).get("Result", _NOTHING)
+        return {**result, "definitions": {**schema.get("definitions", {}), **self._definitions}}
 
 
 def _carried(environment: Path) -> Iterator[tuple[str, int, Json]]:

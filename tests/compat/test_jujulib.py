@@ -10,6 +10,7 @@ import yaml
 from tests.compat import environments
 from tests.compat.environments import Environment, Outcome, client_store
 from tests.compat.judging import Listened
+from tests.compat.labs import wait_until_complete
 from tests.compat.table import Table
 from tests.e2e.support import Lab
 
@@ -43,6 +44,7 @@ class Jujulib:
         """Does with a model what it can; returns which version of each facade the library chose."""
         uuid = lab.juju.json("show-model", f"{lab.controller}:{model}")[model]["model-uuid"]
         facts = self.run("jujulib_drive.js", lab, model, uuid, target, client_facade).facts[CHOSEN]
+        wait_until_complete(lab, model)
         assert set(lab.versions(model).values()) == {target}
         return dict(facts)
 

@@ -12,12 +12,13 @@ from jujulab_core.errors import RpcError
 from jujulab_core.version import Number
 from tests.compat.judging import judge
 from tests.compat.schemas import Schemas
+from tests.compat.table import Table
 from tests.process.test_access_table import KINDS, TABLE, World, registered
 from tests.support.answers import Answers
 from tests.support.controller_process import Streams, running
 
-# The last era that libjuju 2.9.49.1 knows, and the newest release.
-ERAS = ("2.9.37", "3.6.9")
+# One of each era whose answers, or whose offer of facades, differ.
+ERAS = ("2.6.10", "2.8.13", "2.9.32", "2.9.49", "3.1.2", "3.3.4", "3.6.9")
 ROLES = ("superuser", "machine", "unit")
 
 
@@ -33,9 +34,11 @@ def world(request: pytest.FixtureRequest, answers: Answers, tmp_path: Path) -> I
     streams = Streams(tmp_path / "tools")
     version = Number.parse(request.param)
     lower = Number(version.major, version.minor, version.patch - 1)
-    streams.publish(f"{lower}-ubuntu-amd64", f"{version}-ubuntu-amd64")
+    # Before 2.9 binaries are made for series.
+    platform, series = ("bionic", "bionic") if version < Number(2, 9, 0) else ("ubuntu", "jammy")
+    streams.publish(*(f"{number}-{platform}-amd64" for number in (lower, version)))
     try:
-        with running(tmp_path / "controller", streams, request.param, "jammy") as controller:
+        with running(tmp_path / "controller", streams, request.param, series) as controller:
             made = World(controller)
             yield made
             made.close()
@@ -43,7 +46,9 @@ def world(request: pytest.FixtureRequest, answers: Answers, tmp_path: Path) -> I
         streams.close()
 
 
-def test_every_method_answers_as_the_clients_schemas_say(world: World, answers: Answers, schemas: Schemas) -> None:
+def test_every_method_answers_as_the_clients_schemas_say(
+    world: World, answers: Answers, schemas: Schemas, table: Table
+) -> None:
     for role in ROLES:
         for kind in KINDS:
             client = world.client(role, kind)
@@ -66,7 +71,7 @@ def test_every_method_answers_as_the_clients_schemas_say(world: World, answers: 
                 except RpcError:
                     continue
     ask_what_the_table_cannot(world)
-    judge(list(answers), schemas, str(world.version))
+    table.record("the schemas of python-libjuju", str(world.version), judge(list(answers), schemas, str(world.version)))
 
 
 def ask_what_the_table_cannot(world: World) -> None:

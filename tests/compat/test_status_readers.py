@@ -18,6 +18,7 @@ import yaml
 from jujulab_core.waiting import Deadline, wait_for
 from tests.compat import environments
 from tests.compat.environments import Environment, client_store
+from tests.compat.labs import wait_until_complete
 from tests.compat.table import Table
 from tests.e2e.support import PROGRAM, Lab
 
@@ -160,11 +161,7 @@ def test_amid_an_upgrade_both_versions_are_seen(readers: Readers, lab36: Lab) ->
     assert {name for name, version in lab36.versions(MODEL).items() if version == FROM} == old, "it went on"
     lab36.juju("resume-upgrade", "-m", model)
 
-    def done() -> tuple[bool | None, str]:
-        state = lab36.juju.json("show-upgrade", "-m", model)["status"]
-        return (True if state == "complete" else None), f"the upgrade is {state}"
-
-    wait_for(done, Deadline(SECONDS))
+    wait_until_complete(lab36, MODEL)
     assert set(lab36.versions(MODEL).values()) == {TO}
 
 
