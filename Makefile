@@ -39,11 +39,6 @@ compat: $(READY) ## Drive labs with real Juju clients, unmodified, and print wha
 	@images/host/node-ready
 	@images/host/with-engine bash -c '$(BIN)/python -m jujulab.images && $(BIN)/pytest tests/compat'
 
-.PHONY: compat-load
-compat-load: $(READY) ## Let fifty real clients watch while a model of twenty machines is upgraded
-	@images/host/with-engine bash -c \
-	    '$(BIN)/python -m jujulab.images && COMPAT_LOAD_MACHINES=20 $(BIN)/pytest tests/compat/test_load.py'
-
 # SEED: whom else to kill at each boundary. ONLY: a word of the lines that are wanted. ALL: everybody everywhere.
 .PHONY: crash-map
 crash-map: $(READY) ## Kill everybody at every step of an upgrade, and map who recovers (SEED=n ONLY=word ALL=1)

@@ -86,8 +86,6 @@ def _lab(engine: DockerClient, data: Path, era: str) -> AbstractContextManager[s
     name = "-".join(["compat", era, *filter(None, [os.environ.get("JUJULAB_IMAGES")])])
     spec = yaml.safe_load((HERE / f"lab{era}.yaml").read_text())
     spec["lab"] = spec["controller"]["name"] = name
-    if "load" in spec["models"]:
-        spec["models"]["load"]["machines"] = int(os.environ.get("COMPAT_LOAD_MACHINES", "3"))
     path = data / f"lab{era}.yaml"
     path.write_text(yaml.safe_dump(spec, sort_keys=False))
     return support.lab(engine, data, name, name, str(path))

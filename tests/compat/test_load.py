@@ -1,7 +1,4 @@
-"""Fifty clients watch a model while it is upgraded.
-
-The model has as many machines as COMPAT_LOAD_MACHINES says; `make compat-load` takes twenty.
-"""
+"""Fifty clients watch a model of twenty machines while it is upgraded."""
 
 from __future__ import annotations
 
@@ -16,13 +13,14 @@ from tests.e2e.support import Lab
 
 pytestmark = pytest.mark.e2e
 
-PROCESSES, CLIENTS = 5, 10
+PROCESSES, CLIENTS, MACHINES = 5, 10, 20
 FROM, TO = "3.6.1", "3.6.4"
 SECONDS = 600
 
 
 def test_fifty_clients_see_an_upgrade_to_its_end(libjuju36: Environment, lab36: Lab, tmp_path: Path) -> None:
     size = len(lab36.versions("load"))
+    assert len(lab36.status("load")["machines"]) == MACHINES
     assert set(lab36.versions("load").values()) == {FROM}
     marks = [tmp_path / str(number) for number in range(PROCESSES)]
     arguments = ("libjuju_watch.py", lab36.controller, "load", str(CLIENTS), TO, str(size))
