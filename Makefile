@@ -25,9 +25,10 @@ bench: $(READY) ## Measure, in ratios; starts a Docker engine if need be
 	@images/host/with-engine bash -c '$(BIN)/python -m jujulab.images && $(BIN)/pytest tests/bench'
 
 .PHONY: chaos
-chaos: $(READY) ## Random faults for MINUTES (30) on a lab of MACHINES (20), by SEED; KEEP=1 keeps it
+chaos: $(READY) ## Random faults for MINUTES (30) on MACHINES (20), CONTROLLERS (3), by SEED; KEEP=1 keeps the lab
 	@images/host/with-engine bash -c '$(BIN)/python -m jujulab.images && $(BIN)/python -m tests.chaos \
-	    $(if $(SEED),--seed $(SEED)) --minutes $(or $(MINUTES),30) --machines $(or $(MACHINES),20) $(if $(KEEP),--keep)'
+	    $(if $(SEED),--seed $(SEED)) --minutes $(or $(MINUTES),30) --machines $(or $(MACHINES),20) \
+	    --controllers $(or $(CONTROLLERS),3) $(if $(KEEP),--keep)'
 
 .PHONY: clean
 clean: ## Remove what was made here: environment, wheels, caches; images and labs stay

@@ -21,9 +21,10 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=secrets.randbelow(10**6))
     parser.add_argument("--minutes", type=float, default=30)
     parser.add_argument("--machines", type=int, default=20)
+    parser.add_argument("--controllers", type=int, default=3)
     parser.add_argument("--keep", action="store_true", help="leave the lab as it is at the end")
     given = parser.parse_args()
-    plan = Plan(given.seed, given.minutes, given.machines)
+    plan = Plan(given.seed, given.minutes, given.machines, given.controllers)
     began = time.monotonic()
 
     def report(text: str) -> None:
@@ -45,7 +46,7 @@ def unknown(outcome: Outcome) -> list[str]:
 def told(plan: Plan, outcome: Outcome) -> str:
     """The verdict, with what it took to come to it."""
     lines = [
-        f"seed:       {plan.seed} ({plan.minutes:g} minutes, {plan.machines} machines)",
+        f"seed:       {plan.seed} ({plan.length})",
         f"faults:     {outcome.strokes.total()} ({_list(outcome.strokes)})",
         f"not made:   {outcome.refused.total()}{f' ({_list(outcome.refused)})' if outcome.refused else ''}",
         f"upgrades:   {outcome.upgrades.total()} ({_list(outcome.upgrades)})",
@@ -63,8 +64,8 @@ def told(plan: Plan, outcome: Outcome) -> str:
         lines.append("evidence:")
         lines.append(dump([shown(one, 2000) for one in first[1].evidence]))
     if first is not None or outcome.unrest:
-        again = f"make chaos SEED={plan.seed} MINUTES={plan.minutes:g} MACHINES={plan.machines} KEEP=1"
-        lines.append(f"again:      {again}")
+        lab = f"MACHINES={plan.machines} CONTROLLERS={plan.controllers}"
+        lines.append(f"again:      make chaos SEED={plan.seed} MINUTES={plan.minutes:g} {lab} KEEP=1")
     elif unknown(outcome):
         lines.append(f"verdict:    none is violated, but nothing can be told of {', '.join(unknown(outcome))}")
     else:

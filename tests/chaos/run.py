@@ -21,10 +21,9 @@ from jujulab.history import event
 from jujulab.history.checker import Report, check
 from jujulab.history.observer import Observer
 from jujulab.history.recorder import Recorder
-from jujulab.lab import names, secrets
+from jujulab.lab import controllers, secrets
 from jujulab.lab.engine import Engine
 from jujulab.lab.ready import admin_client, wait_for_agents
-from jujulab.lab.up import api_port
 from jujulab.store import Store
 from jujulab_core.errors import ConnectionLost, DeadlineError, JujulabError, RpcError
 from jujulab_core.waiting import Deadline, wait_for
@@ -44,6 +43,7 @@ class Plan:
         seed: Decides what strikes when, and which upgrades are asked for.
         minutes: How long the storm lasts.
         machines: Machines of the model, each with a unit.
+        controllers: How many controllers the lab has.
         least_upgrades: It lasts longer where so many have not been accepted by then, as on a busy host.
         quiet_seconds: How long the lab may take to come to rest afterwards.
     """
@@ -51,6 +51,7 @@ class Plan:
     seed: int
     minutes: float
     machines: int
+    controllers: int = 1
     least_upgrades: int = 0
     quiet_seconds: float = 1200.0
 
@@ -58,6 +59,11 @@ class Plan:
     def lab(self) -> str:
         """The lab's name, and its controller's."""
         return f"chaos-{self.seed}"
+
+    @property
+    def length(self) -> str:
+        """How long, and on what."""
+        return f"{self.minutes:g} minutes, {self.machines} machines, {self.controllers} controllers"
 
 
 @dataclass(frozen=True)
@@ -90,7 +96,11 @@ def lab_of(plan: Plan, data: Path, *, keep: bool) -> Iterator[Store]:
     file = data / f"{plan.lab}.yaml"
     document = {
         "lab": plan.lab,
-        "controller": {"name": plan.lab, "agent-version": schedule.CONTROLLERS[0]},
+        "controller": {
+            "name": plan.lab,
+            "agent-version": schedule.CONTROLLERS[0],
+            "machines": plan.controllers,
+        },
         "streams": {"released": [*schedule.PATCHES, schedule.LAST, *schedule.CONTROLLERS]},
         "models": {
             MODEL: {
@@ -123,10 +133,7 @@ def run(plan: Plan, store: Store, kept_at: Path, report: Callable[[str], None]) 
     """
     with Engine() as engine:
         made = secrets.load(store.lab_dir(plan.lab), plan.lab)
-        container = engine.find(names.container(plan.lab, names.CONTROLLER))
-        if container is None:
-            raise JujulabError(f"the lab {plan.lab} has no controller")
-        endpoint = f"127.0.0.1:{api_port(container)}"
+        endpoint = controllers.endpoint(controllers.of_lab(engine, plan.lab)[0])
         model = _uuid(store, plan)
         path = store.lab_dir(plan.lab) / event.FILE_NAME
         storm = Storm(engine, plan.lab, model, Recorder(path, "storm"))
@@ -134,7 +141,7 @@ def run(plan: Plan, store: Store, kept_at: Path, report: Callable[[str], None]) 
         writer = Writer(endpoint, made, Recorder(path, "writer"))
         seconds = plan.minutes * 60
         strokes = schedule.strokes(plan.seed, seconds, plan.machines, registry.kinds())
-        report(f"seed {plan.seed}: {len(strokes)} strokes in {plan.minutes:g} minutes, {plan.machines} machines")
+        report(f"seed {plan.seed}: {len(strokes)} strokes in {plan.length}")
         ended = threading.Event()
         observer = Observer(engine, store, plan.lab, Recorder(path, "observer")).every(1.0, 8.0)
         threads = [

@@ -15,7 +15,7 @@ from jujulab.faults import making, registry
 from jujulab.faults.ledger import Ledger
 from jujulab.faults.model import Record, Scene
 from jujulab.history.recorder import Recorder
-from jujulab.lab import names
+from jujulab.lab import controllers, names
 from jujulab.lab.engine import Engine, docker_errors
 from jujulab_core.errors import JujulabError
 from jujulab_core.waiting import Deadline, wait_for
@@ -88,9 +88,9 @@ class Storm:
         try:
             with self._recorder.operation(function, value):
                 if stroke.kind == KILL:
-                    self._kill(stroke.target)
+                    self._kill(stroke.target, number)
                 elif stroke.kind == RESTART:
-                    self._restart(stroke.target)
+                    self._restart(stroke.target, number)
                 else:
                     target = (self._named(stroke.target),) if stroke.target else ()
                     # The controller's name is the lab's.
@@ -117,16 +117,20 @@ class Storm:
             # The ledger still knows it; the end mends it.
             self.failures[f"heal {record.kind}: {error}"] += 1
 
-    def _container(self, target: str) -> Container:
+    def _container(self, target: str, number: int) -> Container:
+        if target == names.CONTROLLER:
+            # Of several, each in its turn.
+            every = controllers.of_lab(self._engine, self._scene.lab)
+            return every[number % len(every)]
         what = names.instance_id(self._model, target) if target.isdigit() else target
         container = self._engine.find(names.container(self._scene.lab, what))
         if container is None:
             raise JujulabError(f"there is no container of {target}")
         return container
 
-    def _kill(self, target: str) -> None:
+    def _kill(self, target: str, number: int) -> None:
         """As the kernel's OOM killer would."""
-        container = self._container(target)
+        container = self._container(target, number)
         if target == names.ORCHESTRATOR:
             with docker_errors("kill the orchestrator"):
                 container.kill("KILL")
@@ -136,9 +140,9 @@ class Storm:
         pattern = _CONTROLLER_SERVICE if target == names.CONTROLLER else "jujud-*"
         self._engine.run_in(container, ["systemctl", "kill", "--signal=KILL", pattern])
 
-    def _restart(self, target: str) -> None:
+    def _restart(self, target: str, number: int) -> None:
         with docker_errors(f"restart {target}"):
-            self._container(target).restart(timeout=0)
+            self._container(target, number).restart(timeout=0)
 
 
 def _start(container: Container) -> None:

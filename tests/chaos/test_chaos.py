@@ -14,7 +14,7 @@ from tests.e2e.support import left_behind
 
 pytestmark = pytest.mark.e2e
 
-PLAN = Plan(seed=7, minutes=0.5, machines=4, least_upgrades=4, quiet_seconds=400)
+PLAN = Plan(seed=7, minutes=0.5, machines=4, controllers=3, least_upgrades=4, quiet_seconds=400)
 
 
 def test_a_storm_breaks_no_promise(engine: DockerClient, tmp_path: Path) -> None:

@@ -355,23 +355,15 @@ def test_another_controllers_backup_is_refused(controller: Controller, tmp_path:
 
 def test_a_set_of_controllers_is_refused_with_jujus_words(controller: Controller) -> None:
     made = _create(controller)
-
-    def set_endpoints(count: int) -> None:
-        with sqlite3.connect(controller.database, timeout=10) as connection:
-            connection.execute("UPDATE controller SET api_endpoints = ?", (json.dumps(["127.0.0.1:1"] * count),))
-        connection.close()
-
-    set_endpoints(3)
-    try:
-        with controller.admin() as admin, pytest.raises(RpcError, match="unable to restore backup in HA configuration"):
-            admin.call("LabBackups", "Restore", {"id": made["id"]})
-        with (
-            controller.admin(controller.model) as client,
-            pytest.raises(RpcError, match="HA not ready; try again later"),
-        ):
-            client.call("Backups", "Create", {})
-    finally:
-        set_endpoints(1)
+    with controller.admin() as admin, controller.admin(controller.model) as client:
+        (result,) = admin.call("HighAvailability", "EnableHA", {"specs": [{"num-controllers": 3}]})["results"]
+        try:
+            with pytest.raises(RpcError, match="unable to restore backup in HA configuration"):
+                admin.call("LabBackups", "Restore", {"id": made["id"]})
+            with pytest.raises(RpcError, match="HA not ready; try again later"):
+                client.call("Backups", "Create", {})
+        finally:
+            client.call("MachineManager", "DestroyMachineWithParams", {"machine-tags": result["result"]["added"]})
 
 
 @pytest.mark.parametrize("version", ["2.9.33", "3.6.0"])
