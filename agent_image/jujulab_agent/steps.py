@@ -139,18 +139,18 @@ class UpgradeSteps:
             check_free_space(host.data_dir)
         except JujulabError as error:
             raise JujulabError(f"{self._name} cannot be upgraded: {error}") from error
-        if self._is_controller():
-            self._controllers().wait_for_turn()
+        goes_first = self._is_controller() and self._controllers().wait_for_turn()
         LOG.info(_MODULE, f'starting upgrade from {self._from} to {host.version} for "{host.tag}"')
         self._reach("steps-begun")
         if self._wrench("fail-upgrade"):
             raise JujulabError("wrench")
         self._run_steps(targets(self._conf) - ({DATABASE} if self._has_database_part() else frozenset()))
         LOG.info(_UPGRADE_MODULE, "All upgrade steps completed successfully.")
+        if goes_first:
+            # Before it is noted here: who is killed in between runs the steps again, and tells again.
+            self._controllers().done("primary")
         self._save()
         self._reach("steps-recorded")
-        if self._is_controller() and self._controllers().is_primary():
-            self._controllers().done("primary")
 
     def _run_steps(self, wanted: Collection[str]) -> None:
         # A unit's agent has no steps: it follows its machine (section G.3, step 9).

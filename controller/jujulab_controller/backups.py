@@ -6,6 +6,7 @@ Source: the Juju upgrade specification, section J.
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -136,6 +137,7 @@ class Here:
         controllers: How many controller machines it has.
         ready: How many of them work.
         schema: The newest database step it knows.
+        machine: The number of its machine.
     """
 
     uuid: str
@@ -144,6 +146,7 @@ class Here:
     controllers: int
     ready: int
     schema: str
+    machine: str
 
 
 def make_id(started: datetime, model: str) -> str:
@@ -158,13 +161,14 @@ def create_refusal(here: Here) -> str | None:
     return None
 
 
-def restore_refusal(backup: Metadata, uuid: str, schema: str, here: Here) -> str | None:
+def restore_refusal(backup: Metadata, uuid: str, schema: str, machines: Collection[str], here: Here) -> str | None:
     """Why a backup cannot be restored here.
 
     Args:
         backup: The backup.
         uuid: The UUID of the controller in its database.
         schema: The newest database step that was run on it.
+        machines: The numbers of the controllers in it.
         here: The controller.
     """
     if here.controllers > 1 and here.version < Number(2, 9):
@@ -185,6 +189,12 @@ def restore_refusal(backup: Metadata, uuid: str, schema: str, here: Here) -> str
     # Juju would restore it without a word. Here nobody could log in any more: another CA, other passwords.
     if uuid != here.uuid:
         return f"the backup is of another controller ({uuid}) than this one ({here.uuid})"
+    if here.machine not in machines:
+        # Its own agent could not log in any more, and its container would be taken for a leftover.
+        return (
+            f"the backup is of the controllers on machines {', '.join(sorted(machines))}, "
+            f"and this one is on machine {here.machine}: restore it on one of those"
+        )
     return None
 
 

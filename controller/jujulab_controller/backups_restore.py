@@ -23,6 +23,8 @@ from jujulab_core.errors import RpcError
 from jujulab_core.layout import MIN_FREE_BYTES, STATE
 
 _DIRECTORY, _READY, _RECORD = "restore", "ready", "restored.json"
+# The database step from which on there may be several controllers.
+_SEVERAL = "0007"
 # No agent binary has such a name.
 _COPYING = ".restoring-"
 
@@ -39,8 +41,7 @@ def prepare(archive: Path, data_dir: Path, backup_id: str, here: Here) -> Metada
     try:
         # The binaries of root.tar are there twice for a moment.
         metadata = unpack(archive, work, (shutil.disk_usage(work).free - MIN_FREE_BYTES) // 2)
-        uuid, schema = _examine(work / DATABASE)
-        refusal = restore_refusal(metadata, uuid, schema, here)
+        refusal = restore_refusal(metadata, *_examine(work / DATABASE), here)
         if refusal:
             raise RpcError(refusal)
         _outbid_leases(work / DATABASE)
@@ -117,8 +118,8 @@ def _copy_all(source: Path, target: Path) -> None:
     sync(target)
 
 
-def _examine(database: Path) -> tuple[str, str]:
-    """The controller's UUID and the newest database step of an unpacked database."""
+def _examine(database: Path) -> tuple[str, str, list[str]]:
+    """The controller's UUID, the newest database step and the controllers' machines of an unpacked database."""
     with contextlib.closing(sqlite3.connect(database)) as connection:
         try:
             verdict = connection.execute("PRAGMA integrity_check").fetchone()[0]
@@ -126,9 +127,12 @@ def _examine(database: Path) -> tuple[str, str]:
                 raise not_a_backup(f"its database is damaged: {verdict}")
             (uuid,) = connection.execute("SELECT uuid FROM controller").fetchone()
             (schema,) = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+            # Before this step there was one controller, on machine 0.
+            found = connection.execute("SELECT id FROM machines WHERE manager = 1") if schema >= _SEVERAL else [("0",)]
+            machines = [str(number) for (number,) in found]
         except (sqlite3.Error, TypeError) as error:
             raise not_a_backup(f"its database is not a controller's: {error}") from error
-    return str(uuid), str(schema)
+    return str(uuid), str(schema), machines
 
 
 def _outbid_leases(database: Path) -> None:

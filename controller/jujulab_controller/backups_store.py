@@ -168,6 +168,7 @@ class Backups:
                 controllers=len(controllers),
                 ready=started,
                 schema=migrations.HEAD,
+                machine=self._machine_id,
             )
 
         return await self._store.read(read)

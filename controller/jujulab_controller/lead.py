@@ -48,6 +48,10 @@ class Members:
             return True
         return False
 
+    def retire(self, machine_id: str) -> None:
+        """Keeps the controller on a machine that is to be removed from leading (again), for as long as it is there."""
+        _retired_file(self._state, machine_id).touch(mode=0o600)
+
 
 class Lead:
     """This process's part in the election: its locks last as long as the process."""
@@ -62,6 +66,7 @@ class Lead:
         """
         state.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._path = state / _LEADER
+        self._retired = _retired_file(state, machine_id)
         self._listener = listener
         # Not closed before the process ends: with it goes the lock.
         self._member = _member_file(state, machine_id).open("ab")
@@ -70,7 +75,13 @@ class Lead:
         fcntl.flock(self._member, fcntl.LOCK_EX)
 
     async def win(self) -> None:
-        """Returns once this controller leads; until then it serves by handing connections on."""
+        """Returns once this controller leads; until then it serves by handing connections on.
+
+        One whose machine was removed never leads.
+        """
+        if self._retired.exists():
+            logger.info("the machine of this controller was removed: it leads no more")
+            await _Relay(self._listener, self._elsewhere).run()
         try:
             fcntl.flock(self._leader, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -125,9 +136,14 @@ class _Relay:
                 there = await self._reach()
                 try:
                     here, _ = self._listener.accept()
-                except OSError:
+                except BlockingIOError:
                     # It went away while the leader was looked for.
                     there.close()
+                    continue
+                except OSError as error:
+                    there.close()
+                    logger.warning("cannot accept a connection: %s", error.strerror or error)
+                    await asyncio.sleep(_AGAIN_SECONDS)
                     continue
                 task = asyncio.create_task(_join(here, there))
                 self._open.add(task)
@@ -142,7 +158,9 @@ class _Relay:
         while True:
             host, _, port = self._address().rpartition(":")
             with contextlib.suppress(OSError, ValueError):
-                return await asyncio.wait_for(_connect(host, int(port)), _CONNECT_SECONDS)
+                # Not `wait_for`, which forgets that it was cancelled when that comes in the moment of success.
+                async with asyncio.timeout(_CONNECT_SECONDS):
+                    return await _connect(host, int(port))
             await asyncio.sleep(_AGAIN_SECONDS)
 
 
@@ -152,11 +170,6 @@ async def _connect(host: str, port: int) -> socket.socket:
     made = socket.socket(family, kind, protocol)
     try:
         made.setblocking(False)
-        # A leader whose machine has lost its power says no good-bye.
-        made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        made.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, _SILENT_SECONDS)
-        made.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, _SILENT_SECONDS)
-        made.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 2 * _SILENT_SECONDS * 1000)
         await loop.sock_connect(made, address)
     except BaseException:
         made.close()
@@ -174,12 +187,12 @@ async def _readable(listener: socket.socket) -> None:
 
 
 async def _join(here: socket.socket, there: socket.socket) -> None:
-    """Carries bytes both ways until one side ends."""
+    """Carries bytes both ways until both sides have ended, or one is lost."""
     ends = [await _open(end) for end in (here, there)]
     (read_here, write_here), (read_there, write_there) = ends
     ways = [asyncio.create_task(_carry(*way)) for way in ((read_here, write_there), (read_there, write_here))]
     try:
-        await asyncio.wait(ways)
+        await asyncio.wait(ways, return_when=asyncio.FIRST_EXCEPTION)
     finally:
         for way in ways:
             way.cancel()
@@ -190,20 +203,27 @@ async def _join(here: socket.socket, there: socket.socket) -> None:
 
 async def _open(end: socket.socket) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    # A machine that has lost its power says no good-bye.
+    end.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    end.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, _SILENT_SECONDS)
+    end.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, _SILENT_SECONDS)
+    end.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 2 * _SILENT_SECONDS * 1000)
     return await asyncio.open_connection(sock=end, limit=_PIECE)
 
 
 async def _carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    with contextlib.suppress(OSError):
-        while piece := await reader.read(_PIECE):
-            writer.write(piece)
-            await writer.drain()
-        if writer.can_write_eof():
-            writer.write_eof()
+    while piece := await reader.read(_PIECE):
+        writer.write(piece)
+        await writer.drain()
+    writer.write_eof()
 
 
 def _member_file(state: Path, machine_id: str) -> Path:
     return state / f"member-{machine_id}.lock"
+
+
+def _retired_file(state: Path, machine_id: str) -> Path:
+    return state / f"member-{machine_id}.removed"
 
 
 def _address_of(listener: socket.socket) -> str:

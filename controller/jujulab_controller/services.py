@@ -27,6 +27,8 @@ from jujulab_core.version import Binary, Number
 if TYPE_CHECKING:
     from jujulab_controller.rpc.session import Session
 
+# The answer to the call that ends this process is on its way before that.
+_ANSWER_SECONDS = 0.3
 # Machines find the controller by this name; people come from outside by the published endpoints.
 LAB_ENDPOINT = f"controller:{API_PORT}"
 
@@ -108,6 +110,16 @@ class Services:
             self.presence.disconnected(session.model_uuid, session.identity.tag)
         if session.lease_holder:
             self.store.post(lambda tx: lease.release(tx, session.lease_holder))
+
+    def retire(self, machine_id: str) -> None:
+        """Has another controller lead once the machine of this one was removed, and its caller was answered."""
+        self.members.retire(machine_id)
+        if machine_id == self.machine_id:
+            asyncio.get_running_loop().call_soon_threadsafe(self.end_soon)
+
+    def end_soon(self) -> None:
+        """Ends this process when the answer to the call that asked for it is on its way."""
+        asyncio.get_running_loop().call_later(_ANSWER_SECONDS, self.ending.set)
 
     async def close(self) -> None:
         """Ends the parts in order; what was acknowledged is on disk already."""

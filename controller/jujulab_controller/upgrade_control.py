@@ -59,18 +59,18 @@ async def act(
     return row, changed
 
 
-async def give_up_controllers(services: Services, identity: Identity, reason: str) -> None:
-    """Ends an upgrade of several controllers that not all of them came to.
+async def give_up_controllers(services: Services, identity: Identity, version: Number, reason: str) -> None:
+    """Ends an upgrade of several controllers to a version that not all of them came to.
 
     Up to 2.8 the version that was asked for is put back, and so are those that run the new one; from 2.9 on they stay
     as they are, and the upgrade fails by what their agents say (the Juju upgrade specification, section K).
     """
-    if services.version >= Number(2, 9):
+    if version >= Number(2, 9):
         return
 
     def end(tx: Tx) -> None:
-        for row in upgrades.active(tx.db, services.controller_model):
-            if not row.roll_back:
+        for row in upgrades.carried(tx.db):
+            if row.model_uuid == services.controller_model and row.to_version == str(version) and not row.roll_back:
                 outcome = Outcome("aborting", roll_back=True, model_version=row.from_version)
                 upgrades.carry_out(tx, row, outcome, reason, identity.tag)
 

@@ -27,7 +27,6 @@ from jujulab_core.rules.eras import Rules
 from jujulab_core.rules.facts import DatabaseMember, Facts, ModelAccess, ModelFacts, Refusal
 from jujulab_core.rules.quarantine import Entry
 from jujulab_core.rules.serverside import UpgradeRequest
-from jujulab_core.tags import machine_tag
 from jujulab_core.version import Number
 
 Json = dict[str, Any]
@@ -64,15 +63,12 @@ def gather(db: Connection, services: Services, model_uuid: str, identity: Identi
 
 def _database(db: Connection, services: Services) -> Iterator[DatabaseMember]:
     """The controllers, as Juju's database has them for members: those that have come up once, whether they run now."""
-    for machine in machines.controllers(db):
-        if agents.get(db, machine.model_uuid, machine_tag(machine.id)).logins:
-            is_up = services.members.is_up(machine.id)
-            word = "PRIMARY" if machine.id == services.machine_id else "SECONDARY"
-            address = next(iter(machines.addresses_of(machine)), machine.instance_id)
-            # The first member of a replica set is number 1.
-            yield DatabaseMember(
-                str(int(machine.id) + 1), f"{address}:{_DATABASE_PORT}", word if is_up else "DOWN", is_up
-            )
+    for machine in machines.members(db):
+        is_up = services.members.is_up(machine.id)
+        word = "PRIMARY" if machine.id == services.machine_id else "SECONDARY"
+        address = f"{next(iter(machines.addresses_of(machine)), machine.instance_id)}:{_DATABASE_PORT}"
+        # The first member of a replica set is number 1.
+        yield DatabaseMember(str(int(machine.id) + 1), address, word if is_up else "DOWN", is_up)
 
 
 async def set_agent_version(

@@ -186,6 +186,12 @@ class Session:
             raise
         if login.server_version and login.server_version != self.controller.agent_version:
             self.store.update_controller(self.controller.name, agent_version=login.server_version)
+        endpoints = [
+            f"{server['value']}:{server['port']}" for same in login.raw.get("servers") or () for server in same
+        ]
+        if endpoints and endpoints != list(self.controller.endpoints):
+            # As Juju's client does: one of several controllers may have come, or gone.
+            self.store.update_controller(self.controller.name, endpoints=endpoints)
         access = (login.raw.get("user-info") or {}).get("controller-access") or ""
         if uuid is None and access:
             self.store.set_access(self.controller.name, access)

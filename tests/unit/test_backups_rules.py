@@ -13,7 +13,7 @@ from jujulab_core.errors import RpcError
 from jujulab_core.version import Number
 
 MODEL = "11111111-2222-4333-8444-555555666666"
-HERE = Here("uuid", Number.parse("2.6.5"), "bionic", controllers=1, ready=1, schema="0002")
+HERE = Here("uuid", Number.parse("2.6.5"), "bionic", controllers=1, ready=1, schema="0002", machine="0")
 BACKUP = Metadata(
     id=f"20260102-030405.{MODEL}",
     started="2026-01-02T03:04:05.000000Z",
@@ -85,12 +85,15 @@ def test_what_is_no_metadata_is_refused(content: Any) -> None:
         ({"version": "2.9.1"}, {"controllers": 3, "version": Number(2, 9)}, "uuid", "0002", None),
         ({}, {}, "uuid", "0003", "the backup's database is newer"),
         ({}, {}, "other", "0002", "the backup is of another controller"),
+        ({}, {"machine": "1"}, "uuid", "0002", None),
+        ({}, {"machine": "2"}, "uuid", "0002", "the backup is of the controllers on machines 0, 1, and this one is on"),
+        ({}, {"machine": "2"}, "other", "0002", "the backup is of another controller"),
     ],
 )
 def test_restore_refusals(
     backup: dict[str, Any], here: dict[str, Any], uuid: str, schema: str, text: str | None
 ) -> None:
-    refusal = restore_refusal(replace(BACKUP, **backup), uuid, schema, replace(HERE, **here))
+    refusal = restore_refusal(replace(BACKUP, **backup), uuid, schema, ["0", "1"], replace(HERE, **here))
     assert (refusal is None) == (text is None)
     assert text is None or str(refusal).startswith(text)
 

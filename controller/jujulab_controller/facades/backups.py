@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 from jujulab_controller.auth import Access
@@ -16,9 +15,6 @@ from jujulab_core.version import Number
 
 backups = facade("Backups", Where.MODEL)
 lab_backups = facade("LabBackups", Where.CONTROLLER)
-
-# The answer to the call that begins a restore is on its way before the controller goes.
-_ANSWER_SECONDS = 0.3
 
 
 @backups.method("Create", Access.SUPERUSER)
@@ -83,7 +79,7 @@ async def restored(call: Call) -> dict[str, Any]:
 
 async def _restore(call: Call, name: str) -> dict[str, Any]:
     await call.services.backups.restore(name)
-    asyncio.get_running_loop().call_later(_ANSWER_SECONDS, call.services.ending.set)
+    call.services.end_soon()
     return {}
 
 

@@ -47,7 +47,7 @@ async def controllers(call: Call) -> dict[str, Any]:
     version = Number.parse(call.text("version"))
 
     def read(db: Connection) -> dict[str, Any]:
-        own, every = _controller(db, call), machines.controllers(db)
+        own, every = _controller(db, call), machines.members(db)
         mine = models.the_controller(db)
         reported = agents.of_model(db, call.model)
         return {
@@ -79,8 +79,9 @@ async def primary_done(call: Call) -> dict[str, Any]:
 @lab_agent.method("ControllersMissing")
 async def controllers_missing(call: Call) -> dict[str, Any]:
     """Gives the controllers' upgrade up, as others did not come to it in time: see :mod:`upgrade_control`."""
+    version = Number.parse(call.text("version"))
     await call.services.store.read(lambda db: _controller(db, call))
-    await upgrade_control.give_up_controllers(call.services, call.identity, call.text("reason"))
+    await upgrade_control.give_up_controllers(call.services, call.identity, version, call.text("reason"))
     return {}
 
 

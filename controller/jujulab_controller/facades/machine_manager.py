@@ -75,6 +75,8 @@ def _remove(tx: Tx, call: Call, machine_id: str, *, force: bool) -> list[str]:
         if applications.find_unit(tx.db, call.model, name) is not None:
             applications.remove_unit(tx, call.model, name)
     machines.remove(tx, call.model, machine_id)
+    if machine.manager:
+        call.services.retire(machine_id)
     return units
 
 

@@ -42,6 +42,11 @@ def controllers(db: Connection) -> list[Row[Any]]:
     return [machine for machine in of_model(db, models.the_controller(db).model_uuid) if machine.manager]
 
 
+def members(db: Connection) -> list[Row[Any]]:
+    """Those of the controllers that have come up once: of a set, the others are not part of it yet."""
+    return [one for one in controllers(db) if agents.get(db, one.model_uuid, machine_tag(one.id)).logins]
+
+
 def every(db: Connection) -> list[Row[Any]]:
     """The machines of all models with their models' names as ``model_name``, by model and number."""
     rows = db.execute(

@@ -36,39 +36,28 @@ done
 rmdir {new} 2>/dev/null || true
 """
 _MAKE = """
-# A database's log that is begun while the disk is small would lie on the small one, and be lost with it.
-for entry in {state}/*.db; do
-    for log in "$entry-wal" "$entry-shm"; do
-        [ ! -e "$entry" ] || [ -e "$log" ] || cp --attributes-only --preserve=mode,ownership "$entry" "$log"
-    done
-done
 mkdir -p {new}
 mount -t tmpfs -o size={kib}k,nr_inodes={inodes},mode=755 {name} {new}
 mkdir {new}/.full
-# show FROM TO: what is in one directory can be seen in the other, in a place that is as small as it shall be.
-show() {{
-    for entry in "$1"/* "$1"/.[!.]*; do
-        [ -e "$entry" ] || continue
-        place=$2/${{entry##*/}}
-        if [ ! -d "$entry" ]; then
-            touch "$place"
-            mount --bind "$entry" "$place"
-            continue
-        fi
-        mkdir "$place"
-        if [ {kib} -ne {least} ]; then
-            mount --bind "$entry" "$place"
-        elif [ "$entry" = {state} ]; then
-            # A database that is there can still be written.
-            (show "$entry" "$place")
-        else
-            layers=$(mktemp -d {new}/.full/layers-XXXXXX)
-            mkdir "$layers/up" "$layers/work"
-            mount -t overlay -o "lowerdir=$entry,upperdir=$layers/up,workdir=$layers/work" {name} "$place"
-        fi
-    done
-}}
-show {data} {new}
+for entry in {data}/* {data}/.[!.]*; do
+    [ -e "$entry" ] || continue
+    base=${{entry##*/}}
+    place={new}/$base
+    if [ ! -d "$entry" ]; then
+        touch "$place"
+        mount --bind "$entry" "$place"
+        continue
+    fi
+    mkdir "$place"
+    # The controllers' state is on a disk of its own.
+    if [ {kib} -eq {least} ] && [ "$entry" != {state} ]; then
+        mkdir -p "{new}/.full/up/$base" "{new}/.full/work/$base"
+        layers="lowerdir=$entry,upperdir={new}/.full/up/$base,workdir={new}/.full/work/$base"
+        mount -t overlay -o "$layers" {name} "$place"
+    else
+        mount --bind "$entry" "$place"
+    fi
+done
 if [ {kib} -eq {least} ]; then
     dd if=/dev/zero of={new}/.full/filler bs=4k 2>/dev/null || true
     count=0

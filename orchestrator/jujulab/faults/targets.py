@@ -83,8 +83,9 @@ def resolve(engine: Engine, lab: str, controller: str, word: str, scopes: frozen
     if match is None or not scopes & {Scope.MACHINE, Scope.AGENT, Scope.CONTROLLER}:
         raise UsageError(f'"{word}" cannot be a target here', next_step=possible)
     model, uuid = _model(controller, match["model"])
-    # What only a controller has, only a controller's machine can be meant for.
-    roles = [names.CONTROLLER, *([names.MACHINE] if scopes & {Scope.MACHINE, Scope.AGENT} else [])]
+    # What can be done to controllers only, or to all others only, is done to no other machine.
+    roles = [names.MACHINE] if scopes & {Scope.MACHINE, Scope.AGENT} else []
+    roles += [names.CONTROLLER] if Scope.CONTROLLER in scopes else []
     machines = {
         container.labels[names.LABEL_MACHINE]: container
         for role in roles

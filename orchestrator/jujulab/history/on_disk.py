@@ -50,7 +50,7 @@ def _disagreement(machine: Json, tag: str, link: Json, reported: str) -> str:
     if reported != version:
         return f"reports {reported or 'no version'}, and its link leads to {version}"
     server = machine["agents"].get("controller")
-    if tag == "machine-0" and server is not None and server["version"] != version:
+    if tag.startswith("machine-") and server is not None and server["version"] != version:
         return f"has its link at {version}, and the controller beside it runs {server['version']}"
     return ""
 

@@ -74,7 +74,10 @@ def start_on_free_port(engine: Engine, spec: Callable[[int], ContainerSpec], onl
 def no_port(only: int) -> UsageError:
     """No port is free."""
     what = f"port {only}" if only else f"every port from {API_PORT} to {API_PORT + _PORTS - 1}"
-    return UsageError(f"{what} of this host is in use: the controller's API needs one (key controller.api-port)")
+    return UsageError(
+        f"{what} of this host is in use: a controller's API needs one",
+        next_step="free one (`ss -ltnp` says who has it), or name another in the lab file: controller.api-port",
+    )
 
 
 def container_spec(

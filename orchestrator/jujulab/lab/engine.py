@@ -15,6 +15,7 @@ import requests
 from docker.errors import APIError, DockerException, NotFound
 from docker.models.containers import Container
 from docker.models.networks import Network
+from docker.models.volumes import Volume
 from docker.types import Mount
 
 from jujulab.lab import names
@@ -113,6 +114,13 @@ class Engine:
         """The networks of a lab."""
         return self._with_label(self.client.networks.list, lab, None)
 
+    def labs(self) -> set[str]:
+        """The names of all labs that anything is there of."""
+        networks: list[Network] = self._with_label(self.client.networks.list, None, None)
+        volumes: list[Volume] = self._with_label(self.client.volumes.list, None, None)
+        there = [one.labels for one in self.containers()] + [one.attrs["Labels"] for one in (*networks, *volumes)]
+        return {labels[names.LABEL_LAB] for labels in there}
+
     def find(self, name: str) -> Container | None:
         """The container of that name, or None."""
         with docker_errors(f"look for the container {name}"):
@@ -198,7 +206,7 @@ class Engine:
         """Removes the containers, the volumes and the networks of a lab; returns how many containers there were."""
         containers = self.containers(lab)
         with docker_errors(f'remove the containers of lab "{lab}"'):
-            in_parallel(self._remove, containers)
+            in_parallel(self.remove, containers)
             for network in self.networks(lab):
                 network.remove()
             for volume in self._with_label(self.client.volumes.list, lab, None):
@@ -206,7 +214,8 @@ class Engine:
         return len(containers)
 
     @staticmethod
-    def _remove(container: Container) -> None:
+    def remove(container: Container) -> None:
+        """Removes a container with its disk, whatever its state."""
         try:
             container.remove(force=True, v=True)
         except NotFound:

@@ -65,7 +65,7 @@ def _lab(name: str, containers: list[Container]) -> Lab:
 
 def choose(engine: Engine, wanted: str | None) -> str:
     """The lab that a command means; see :func:`pick`."""
-    return pick(wanted, Store.default().labs(), [lab.name for lab in labs(engine)])
+    return pick(wanted, Store.default().labs(), engine.labs())
 
 
 def pick(wanted: str | None, mine: Collection[str], there: Collection[str]) -> str:

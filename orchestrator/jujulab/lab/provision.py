@@ -75,9 +75,8 @@ class _Provisioner:
             for container in self._engine.containers(self._lab, role)
         }
         gone = [found for found in present.values() if found.attrs["Config"]["Hostname"] not in wanted["instances"]]
-        if any(found.labels[names.LABEL_ROLE] == names.CONTROLLER for found in gone):
-            # Before it goes: it may be the one that answers.
-            self._tell_endpoints(without=gone)
+        # Before one goes: it may be the one that answers.
+        self._tell_endpoints(without=gone)
         in_parallel(self._remove, gone)
         missing = []
         for machine in wanted["machines"]:
@@ -103,8 +102,7 @@ class _Provisioner:
 
         self._report(f"starting {_machines(len(missing))}")
         in_parallel(make, missing)
-        if any(machine["is-controller"] for machine in missing):
-            self._tell_endpoints()
+        self._tell_endpoints()
 
     def _make(self, machine: dict[str, str], host_key: pki.SshKey) -> None:
         model, machine_id = machine["model-uuid"], machine["id"]
@@ -140,10 +138,13 @@ class _Provisioner:
         )
 
     def _tell_endpoints(self, without: Sequence[Container] = ()) -> None:
-        """Lets the controllers, and this client store, know where people's clients reach them."""
+        """Lets the controllers, and this client store, know where people's clients reach them, if they do not."""
         leaving = {found.name for found in without}
         left = [found for found in controllers.of_lab(self._engine, self._lab) if found.name not in leaving]
         endpoints = [controllers.endpoint(found) for found in left]
+        known = Store.default().controllers().get(self._controller)
+        if not endpoints or known is None or list(known.endpoints) == endpoints:
+            return
         self._client.call("LabProvisioner", "SetEndpoints", {"endpoints": endpoints})
         count = len(endpoints)
         Store.default().update_controller(
@@ -151,7 +152,7 @@ class _Provisioner:
         )
 
     def _remove(self, container: Container) -> None:
-        container.remove(force=True, v=True)
+        self._engine.remove(container)
         self._report(f"removing machines: {container.attrs['Config']['Hostname']}")
 
     @staticmethod

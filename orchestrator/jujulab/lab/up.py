@@ -123,8 +123,6 @@ class _Up:
             return
         self._report(f"the controller's container is gone, {lost.machines} machines are left: making a new one")
         restore.expect(self._store, self._spec.name)
-        # What was its disk: a machine that is gone has taken it along.
-        self._engine.remove_volume(names.state(self._spec.name))
         # As the old one was: what clients and agents know of it stays true, and a backup of it fits.
         self._version, self._port = lost.version, lost.port
 
@@ -179,6 +177,10 @@ class _Up:
             self._engine.start(found)
         if made:
             return controllers.api_port(made[0])
+        # A machine that is gone has taken its disk along; what was never started holds on to it.
+        for found in controllers.of_lab(self._engine, spec.name):
+            self._engine.remove(found)
+        self._engine.remove_volume(names.state(spec.name))
         self._report(f'starting the controller "{spec.controller}" {self._version}')
         instance = names.instance_id(self._secrets.controller_model_uuid, "0")
         known_hosts = self._store.lab_dir(spec.name) / "ssh" / "known_hosts"
@@ -300,8 +302,10 @@ class _Up:
                 connection.call("ModelConfig", "ModelSet", {"config": spec.model_settings})
 
     def _more_controllers(self, client: Client) -> None:
-        wanted = self._spec.controllers
-        if len(controllers.of_lab(self._engine, self._spec.name)) < wanted:
+        wanted, made = self._spec.controllers, self._secrets
+        model = {"entities": [{"tag": f"model-{made.controller_model_uuid}"}]}
+        known = check(client.call("ModelManager", "ModelInfo", model)["results"][0])["result"]["machines"]
+        if sum(bool(machine["wants-vote"]) for machine in known) < wanted:
             answer = client.call("HighAvailability", "EnableHA", {"specs": [{"num-controllers": wanted}]})
             check(answer["results"][0])
 

@@ -29,7 +29,8 @@ class Limits:
         swap: For exchanging the links and restarting the services, retries included; also on the way back.
         restart: From the restart until every agent of the machine has reported its version.
         steps: The same for an agent that is busy with upgrade steps: it tries five times, two minutes apart (the Juju
-            upgrade specification, section G.3).
+            upgrade specification, section G.3), after controllers have waited for one another for a quarter of an hour
+            (section K).
         look: How long an agent may be silent after the restart before its machine is asked whether it runs at all.
         ask: How long checks that cannot tell are asked again before a human is.
         retry: Between two tries of the same act on the same machine.
@@ -39,7 +40,7 @@ class Limits:
     stage_help: float = 10.0
     swap: float = 120.0
     restart: float = 90.0
-    steps: float = 900.0
+    steps: float = 1500.0
     look: float = 10.0
     ask: float = 30.0
     retry: float = 5.0

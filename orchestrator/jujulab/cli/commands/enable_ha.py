@@ -47,8 +47,8 @@ def command(controller: str | None, count: int, placement: str | None, constrain
         for doing, key in (("maintaining", "maintained"), ("adding", "added"), ("removing", "removed")):
             if result.get(key):
                 output.data(f"{doing} machines: {_numbers(result[key])}")
-        if result.get("added"):
-            provision(session)
+        # Also what an earlier one, cut short, has left.
+        provision(session)
 
 
 def _numbers(tags: Sequence[str]) -> str:

@@ -9,7 +9,7 @@ from jujulab.faults.targets import Scope
 
 KIND = Kind(
     "controller-disk-full",
-    "disk-full for the controller. Its database, whose files are open, can still be written.",
+    "disk-full for the controller. Its state is on a disk of its own, the lab's volume, and can still be written.",
     inject_each(disk.inject),
     heal_each(disk.heal),
     scopes=frozenset({Scope.CONTROLLER}),
