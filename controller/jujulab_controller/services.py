@@ -115,7 +115,7 @@ class Services:
         """Has another controller lead once the machine of this one was removed, and its caller was answered."""
         self.members.retire(machine_id)
         if machine_id == self.machine_id:
-            asyncio.get_running_loop().call_soon_threadsafe(self.end_soon)
+            self.end_soon()
 
     def end_soon(self) -> None:
         """Ends this process when the answer to the call that asked for it is on its way."""

@@ -41,6 +41,7 @@ async def destroy_machine_with_params(call: Call) -> dict[str, Any]:
         machine_id = entity(tag, "machine")
 
         units = await call.services.store.write(lambda tx: _remove(tx, call, machine_id, force=force))
+        _retire(call, machine_id)
         return {"info": {"machine-id": machine_id, "destroyed-units": [{"tag": unit_tag(name)} for name in units]}}
 
     return await each(call.texts("machine-tags"), one)
@@ -55,7 +56,15 @@ async def destroy_machines(call: Call) -> dict[str, Any]:
             _remove(tx, call, name, force=force)
 
     await call.services.store.write(write)
+    for name in names:
+        _retire(call, name)
     return {}
+
+
+def _retire(call: Call, machine_id: str) -> None:
+    """Has the controller on a machine that was removed lead no more."""
+    if call.model == call.services.controller_model:
+        call.services.retire(machine_id)
 
 
 def _remove(tx: Tx, call: Call, machine_id: str, *, force: bool) -> list[str]:
@@ -75,8 +84,6 @@ def _remove(tx: Tx, call: Call, machine_id: str, *, force: bool) -> list[str]:
         if applications.find_unit(tx.db, call.model, name) is not None:
             applications.remove_unit(tx, call.model, name)
     machines.remove(tx, call.model, machine_id)
-    if machine.manager:
-        call.services.retire(machine_id)
     return units
 
 
