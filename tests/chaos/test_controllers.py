@@ -85,7 +85,7 @@ def leader(lab: Lab) -> str:
 
 
 def versions(lab: Lab) -> dict[str, str]:
-    return {number: entry["juju-status"]["version"] for number, entry in status(lab).items()}
+    return {number: entry["juju-status"].get("version", "") for number, entry in status(lab).items()}
 
 
 def started(lab: Lab, version: str) -> Any:

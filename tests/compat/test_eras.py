@@ -17,7 +17,7 @@ from tests.support.controller_process import ADMIN_PASSWORD, Controller, running
 ANNOUNCED = yaml.safe_load((environments.HERE / "data" / "facades.yaml").read_text())
 # The wire compatibility notes, section 8: which connection has which.
 CONTROLLER_ONLY = {"AllModelWatcher", "Cloud", "Controller", "ModelManager", "ModelUpgrader", "UserManager"}
-BOTH = {"ModelConfig", "NotifyWatcher", "Pinger"}
+BOTH = {"HighAvailability", "ModelConfig", "NotifyWatcher", "Pinger"}
 
 
 @pytest.fixture(scope="module")
