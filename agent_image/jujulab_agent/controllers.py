@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from jujulab_agent.session import Session
 from jujulab_core.errors import ConnectionLost, JujulabError
@@ -27,6 +27,18 @@ _Answer = dict[str, Any]
 
 class OthersMissingError(JujulabError):
     """Other controllers did not come to the upgrade in time; trying again is of no use."""
+
+
+class Turn(NamedTuple):
+    """How a controller goes on when its turn has come.
+
+    Attributes:
+        leads: Whether it is the primary.
+        is_awaited: Whether the others wait for it to have run its steps.
+    """
+
+    leads: bool
+    is_awaited: bool
 
 
 class Controllers:
@@ -61,8 +73,8 @@ class Controllers:
         )
         return bool(answer["alone"] or not answer["database-done"])
 
-    def wait_for_turn(self) -> bool:
-        """Waits until this controller may run its upgrade steps; whether others wait for it to have done so.
+    def wait_for_turn(self) -> Turn:
+        """Waits until this controller may run its upgrade steps.
 
         Up to 2.8 the primary goes first, once all the others run the new version; from 2.9 on each goes once all do.
 
@@ -81,7 +93,7 @@ class Controllers:
             lambda now: READY_SECONDS if now["primary"] or not leads else PRIMARY_SECONDS,
             lambda seconds: f"aborted wait for other controllers: timed out after {_shown(seconds)}",
         )
-        return leads and not answer["alone"] and not answer["primary-done"]
+        return Turn(bool(answer["primary"]), leads and not answer["alone"] and not answer["primary-done"])
 
     def done(self, what: str) -> None:
         """Tells that the ``database`` or, as the ``primary``, this controller is upgraded."""

@@ -139,14 +139,16 @@ class UpgradeSteps:
             check_free_space(host.data_dir)
         except JujulabError as error:
             raise JujulabError(f"{self._name} cannot be upgraded: {error}") from error
-        goes_first = self._is_controller() and self._controllers().wait_for_turn()
+        turn = self._controllers().wait_for_turn() if self._is_controller() else None
         LOG.info(_MODULE, f'starting upgrade from {self._from} to {host.version} for "{host.tag}"')
         self._reach("steps-begun")
         if self._wrench("fail-upgrade"):
             raise JujulabError("wrench")
-        self._run_steps(targets(self._conf) - ({DATABASE} if self._has_database_part() else frozenset()))
+        # Up to 2.6 the database's steps are among these, for the controller that leads it.
+        has_database_steps = turn is not None and turn.leads and not self._has_database_part()
+        self._run_steps(targets(self._conf) - (frozenset() if has_database_steps else {DATABASE}))
         LOG.info(_UPGRADE_MODULE, "All upgrade steps completed successfully.")
-        if goes_first:
+        if turn is not None and turn.is_awaited:
             # Before it is noted here: who is killed in between runs the steps again, and tells again.
             self._controllers().done("primary")
         self._save()
