@@ -17,6 +17,7 @@ import os
 import socket
 import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from jujulab_core.layout import API_PORT
@@ -81,7 +82,7 @@ class Lead:
         """
         if self._retired.exists():
             logger.info("the machine of this controller was removed: it leads no more")
-            await _Relay(self._listener, self._elsewhere).run()
+            await Relay(self._listener, self._elsewhere).run()
         try:
             fcntl.flock(self._leader, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -103,7 +104,7 @@ class Lead:
 
         # A daemon, as there is no way to wake it but the lock.
         threading.Thread(target=wait, name="lead", daemon=True).start()
-        handing = loop.create_task(_Relay(self._listener, self._elsewhere).run())
+        handing = loop.create_task(Relay(self._listener, self._elsewhere).run())
         try:
             await won.wait()
         finally:
@@ -119,7 +120,7 @@ class Lead:
         return "" if address == _address_of(self._listener) else address
 
 
-class _Relay:
+class Relay:
     """Hands the connections of a listening socket on, as they are: TLS is between the client and the leader."""
 
     def __init__(self, listener: socket.socket, address: Callable[[], str]) -> None:
@@ -147,11 +148,17 @@ class _Relay:
                     continue
                 task = asyncio.create_task(_join(here, there))
                 self._open.add(task)
-                task.add_done_callback(self._open.discard)
+                task.add_done_callback(partial(self._ended, here, there))
         finally:
             for task in self._open:
                 task.cancel()
             await asyncio.gather(*self._open, return_exceptions=True)
+
+    def _ended(self, here: socket.socket, there: socket.socket, task: asyncio.Task[None]) -> None:
+        self._open.discard(task)
+        # One that is cancelled before it has begun closes nothing itself.
+        here.close()
+        there.close()
 
     async def _reach(self) -> socket.socket:
         """A connection to the leader, whoever leads by then."""
@@ -188,17 +195,19 @@ async def _readable(listener: socket.socket) -> None:
 
 async def _join(here: socket.socket, there: socket.socket) -> None:
     """Carries bytes both ways until both sides have ended, or one is lost."""
-    ends = [await _open(end) for end in (here, there)]
-    (read_here, write_here), (read_there, write_there) = ends
-    ways = [asyncio.create_task(_carry(*way)) for way in ((read_here, write_there), (read_there, write_here))]
-    try:
-        await asyncio.wait(ways, return_when=asyncio.FIRST_EXCEPTION)
-    finally:
-        for way in ways:
-            way.cancel()
-        await asyncio.gather(*ways, return_exceptions=True)
-        for _, writer in ends:
-            writer.transport.abort()
+    with contextlib.ExitStack() as opened:
+        ends = []
+        for end in (here, there):
+            ends.append(await _open(end))
+            opened.callback(ends[-1][1].transport.abort)
+        (read_here, write_here), (read_there, write_there) = ends
+        ways = [asyncio.create_task(_carry(*way)) for way in ((read_here, write_there), (read_there, write_here))]
+        try:
+            await asyncio.wait(ways, return_when=asyncio.FIRST_EXCEPTION)
+        finally:
+            for way in ways:
+                way.cancel()
+            await asyncio.gather(*ways, return_exceptions=True)
 
 
 async def _open(end: socket.socket) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
