@@ -21,6 +21,7 @@ import pytest
 from jujulab_core.errors import ConnectionLost, RpcError
 from jujulab_core.rpc import Client
 from jujulab_core.waiting import Deadline, wait_for
+from tests.support.another_controller import LEADS, another
 from tests.support.controller_process import ADMIN_PASSWORD, Controller, Machine, add_model, running
 
 
@@ -364,6 +365,31 @@ def test_a_set_of_controllers_is_refused_with_jujus_words(controller: Controller
                 client.call("Backups", "Create", {})
         finally:
             client.call("MachineManager", "DestroyMachineWithParams", {"machine-tags": result["result"]["added"]})
+
+
+def test_a_backup_without_this_controllers_machine_is_refused(tmp_path: Path) -> None:
+    with running(tmp_path / "c") as controller:
+        made = _create(controller)
+        with controller.admin() as admin:
+            admin.call("HighAvailability", "EnableHA", {"specs": [{"num-controllers": 3}]})
+        with another(tmp_path / "one", controller, "1") as one:
+            with controller.admin(controller.model) as client:
+                both = {"machine-tags": ["machine-2", "machine-0"]}
+                client.call("MachineManager", "DestroyMachineWithParams", both)
+            controller.wait()
+            one.wait_for(LEADS)
+            with one.admin() as admin:
+                with pytest.raises(RpcError) as refused:
+                    admin.call("LabBackups", "Restore", {"id": made["id"]})
+                assert refused.value.message == (
+                    "the backup is of the controllers on machines 0, and this one is on machine 1: "
+                    "restore it on one of those"
+                )
+                assert admin.call("LabBackups", "Restored")["id"] == ""
+            with one.admin(controller.model) as client:
+                assert set(client.call("Client", "FullStatus")["machines"]) == {"1"}
+            assert one.process.poll() is None
+        assert list((controller.directory / "data" / "db" / "restore").iterdir()) == []
 
 
 @pytest.mark.parametrize("version", ["2.9.33", "3.6.0"])
