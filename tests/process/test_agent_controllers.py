@@ -243,6 +243,18 @@ def test_one_that_begins_to_lead_upgrades_the_database_that_the_last_one_has_not
         assert "add controller node docs" in one.steps()
 
 
+def test_one_that_begins_to_lead_leaves_the_database_that_the_last_one_has_upgraded(tmp_path: Path) -> None:
+    with upgrading(tmp_path, "2.6.10", "2.7.1", FOLLOWS, FOLLOWS, LEADS | DATABASE_DONE) as one:
+        one.wait_for(
+            *("started: upgrading database for 2.7.1", "asks"),
+            *("started: waiting on primary database upgrade for 2.7.1", "asks", "asks"),
+            "started: confirmed primary database upgrade for 2.7.1",
+            *("started: upgrading to 2.7.1", "asks", "tells primary"),
+            STARTED,
+        )
+        assert one.steps() == []
+
+
 def test_one_that_leads_no_more_leaves_the_database_to_the_next(tmp_path: Path) -> None:
     with upgrading(tmp_path, "2.6.10", "2.7.1", LEADS, FOLLOWS, FOLLOWS | PRIMARY_DONE) as one:
         one.wait_for(
