@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -124,8 +126,8 @@ def test_close_wakes_whoever_waits(controller: FakeController, client: Client) -
 
 def test_a_peer_that_talks_nonsense_is_dropped(controller: FakeController, client: Client) -> None:
     async def talk() -> None:
-        for socket in list(controller.sockets):
-            await socket.send_str("[nonsense")
+        for one in list(controller.sockets):
+            await one.send_str("[nonsense")
 
     controller.handlers["Machiner.Block"] = lambda _: asyncio.sleep(60)
     blocked = client.submit("Machiner", "Block")
@@ -153,6 +155,30 @@ def test_the_first_address_that_answers_is_used(controller: FakeController) -> N
         connect(["127.0.0.1:1"], controller.ca)
     with pytest.raises(ConnectionLost, match="no address"):
         connect([], controller.ca)
+
+
+def test_a_name_of_several_controllers_leads_to_any_of_them(
+    controller: FakeController, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One of them stands still, which its kernel does not tell; whoever tries again comes past it."""
+    with socket.create_server(("127.0.0.2", controller.port)) as still:
+        numbers = socket.getaddrinfo
+
+        def addresses(host: str, port: int, *words: Any, **named: Any) -> list[Any]:
+            found = ("127.0.0.2", "127.0.0.1") if host == "controller" else (host,)
+            return [entry for address in found for entry in numbers(address, port, *words, **named)]
+
+        monkeypatch.setattr(socket, "getaddrinfo", addresses)
+        for _ in range(30):
+            with contextlib.suppress(ConnectionLost):
+                connect([f"controller:{controller.port}"], controller.ca, timeout=0.2).close()
+                break
+        else:
+            pytest.fail("always the one that stands still")
+        still.close()
+        # One that is off is passed by at once.
+        for _ in range(10):
+            connect([f"controller:{controller.port}"], controller.ca, timeout=5).close()
 
 
 def test_a_path_that_is_no_websocket(controller: FakeController) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import random
 import select
 import socket
 import ssl
@@ -55,7 +56,7 @@ def dial(address: str, context: ssl.SSLContext, timeout: float) -> ssl.SSLSocket
     """
     host, _, port = address.rpartition(":")
     try:
-        raw = socket.create_connection((host.strip("[]"), int(port)), timeout)
+        raw = _reach(host.strip("[]"), int(port), timeout)
     except OSError as error:
         raise ConnectionLost(f"cannot connect to {address}: {error.strerror or error}") from error
     try:
@@ -70,6 +71,21 @@ def dial(address: str, context: ssl.SSLContext, timeout: float) -> ssl.SSLSocket
     except (OSError, ValueError) as error:
         raw.close()
         raise ConnectionLost(f"cannot make a secure connection to {address}: {error}") from error
+
+
+def _reach(host: str, port: int, timeout: float) -> socket.socket:
+    """Connects to any of a name's addresses.
+
+    Several controllers have one name, and the kernel takes connections for one that stands still. By lot, whoever tries
+    again comes to another.
+    """
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    random.shuffle(found)
+    *others, last = [(str(address[0]), port) for *_, address in found]
+    for address in others:
+        with contextlib.suppress(OSError):
+            return socket.create_connection(address, timeout)
+    return socket.create_connection(last, timeout)
 
 
 class Channel:
