@@ -91,14 +91,21 @@ def plan(boundaries: Sequence[Boundary], victims: Sequence[str], seed: int, ever
 
 
 def crash(made: CrashLab, crash: Crash) -> Outcome:
-    """Carries out an upgrade with one crash in it."""
+    """Carries out an upgrade with one crash in it; what one leaves behind must not be the end of the map."""
+    try:
+        return _carry_out(made, crash)
+    except (AssertionError, DeadlineError, APIError) as error:
+        return Outcome(crash, 0.0, f"before or behind it: {error}")
+
+
+def _carry_out(made: CrashLab, crash: Crash) -> Outcome:
     before = made.running_workloads()
     for container in (made.places["controller"], *made.lab.machines()):
         # Each crash counts for itself: systemd gives up on whoever was started five times in ten seconds.
         run(container, "systemctl reset-failed")
     upgrade = KINDS[crash.boundary.upgrade](made)
-    upgrade.prepare()
     try:
+        upgrade.prepare()
         return _strike(upgrade, crash, before)
     finally:
         upgrade.tidy()
