@@ -143,6 +143,25 @@ def test_who_is_refused_leaves_nothing_open(hands: Hands, server: SshServer, ref
     wait_for(probe, Deadline(10), 0.05)
 
 
+@pytest.mark.parametrize("other", [False, True], ids=["nobody is there", "another one is there"])
+def test_a_machine_that_has_another_address_is_found_by_its_name(
+    hands: Hands, server: SshServer, other: bool, tmp_path: Path
+) -> None:
+    """As after a restart of the engine, when its own agent does not run to tell."""
+    here = machine(server)
+    address = "127.0.0.2" if other else "127.0.0.3"
+    elsewhere = SshServer(server.allowed, ("127.0.0.2", server.port)) if other else None
+    try:
+        assert hands.perform(replace(here, address=address, instance_id="localhost"), Act.SWAP, 1).ok
+        assert server.commands == ["sudo -n upgradectl swap 1 2.6.10-bionic-amd64 machine-0"]
+        lost = hands.perform(replace(here, address=address), Act.SWAP, 1)
+        assert "host key" in lost.reason if other else lost.unreachable
+        assert elsewhere is None or elsewhere.commands == []
+    finally:
+        if elsewhere is not None:
+            elsewhere.close()
+
+
 STAGE = "sudo -n upgradectl stage 1 2.6.4-bionic-amd64 https://controller/old 5a 7"
 BACK = "sudo -n upgradectl swap 1 2.6.4-bionic-amd64 machine-0"
 

@@ -53,7 +53,7 @@ def hangs(channel: paramiko.Channel, _command: str) -> None:
 class SshServer:
     """The server; lets in whoever has the key that it was told of."""
 
-    def __init__(self, allowed: paramiko.PKey) -> None:
+    def __init__(self, allowed: paramiko.PKey, where: tuple[str, int] = ("127.0.0.1", 0)) -> None:
         self.key, self.allowed = make_key()[0], allowed
         self.behaves: Behaviour = answers(0)
         # Whether it says anything to a command at all; if not, it stands still until it thaws.
@@ -61,7 +61,7 @@ class SshServer:
         self.workers: list[threading.Thread] = []
         self.commands: list[str] = []
         self._transports: list[paramiko.Transport] = []
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener = socket.create_server(where)
         self.port = self._listener.getsockname()[1]
         self._thread = threading.Thread(target=self._serve)
         self._thread.start()

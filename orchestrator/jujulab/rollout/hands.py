@@ -202,8 +202,22 @@ class Hands:
             return connection
 
     def _connect(self, target: Target) -> Connection:
+        """Connects to where the machine last said it is, or, where it is not there any more, to where its name leads.
+
+        An engine that was started again has given out addresses anew, and an agent that does not run tells of none.
+        """
+        try:
+            return self._dial(target, target.address)
+        except (OSError, paramiko.BadHostKeyException) as error:
+            try:
+                return self._dial(target, target.instance_id)
+            except (OSError, EOFError, paramiko.SSHException):
+                # What is wrong with its address is what a person can look into.
+                raise error from None
+
+    def _dial(self, target: Target, host: str) -> Connection:
         connection = Connection(
-            target.address,
+            host,
             user="ubuntu",
             config=self._config,
             connect_timeout=_CONNECT_SECONDS,
@@ -221,7 +235,7 @@ class Hands:
         if pinned is None:
             raise paramiko.SSHException(f"the lab pinned a host key of the kind {kind!r}, which it never makes")
         connection.client.set_missing_host_key_policy(paramiko.RejectPolicy())
-        connection.client.get_host_keys().add(target.address, kind, pinned)
+        connection.client.get_host_keys().add(host, kind, pinned)
         try:
             connection.open()
         except BaseException:
