@@ -22,10 +22,12 @@ from jujulab.history.recorder import Recorder
 from jujulab.history.verdict import State
 from jujulab.lab.engine import Engine
 from jujulab.store import Store
+from jujulab_core.waiting import Deadline, wait_for
 
 PROGRAM = Path(sys.executable).parent / "jujulab"
 # Longer than `up` takes by itself, which then says what it has waited for.
 SECONDS = 660
+_HEARD_SECONDS = 10.0
 
 
 @dataclass
@@ -130,7 +132,7 @@ class Lab:
             "cd /etc/systemd/system; for unit in *-[0-9]*.service; do case $unit in jujud-*) continue ;; esac; "
             "echo $unit $(systemctl show -p MainPID -p ExecMainStartTimestampMonotonic $unit); done"
         )
-        return {machine.name: run(machine, command) for machine in self.machines()}
+        return {machine.name: _whole(machine, command) for machine in self.machines()}
 
 
 def run(container: Container, command: str) -> str:
@@ -138,6 +140,16 @@ def run(container: Container, command: str) -> str:
     code, output = container.exec_run(["sh", "-c", command])
     assert code == 0, f"{command}: exit {code}\n{output.decode()}"
     return str(output.decode())
+
+
+def _whole(container: Container, command: str) -> str:
+    """What a command prints, all of it: on a busy host the engine has lost what one had said before it ended."""
+
+    def probe() -> tuple[str | None, str]:
+        said = run(container, f"{command}; echo end")
+        return said.removesuffix("end\n") if said.endswith("end\n") else None, f"all that {container.name} says"
+
+    return wait_for(probe, Deadline(_HEARD_SECONDS))
 
 
 def _versions(status: Any) -> Iterator[tuple[str, str]]:
