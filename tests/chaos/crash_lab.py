@@ -132,8 +132,15 @@ class CrashLab:
     def kill(self, victim: str, boundary: Boundary) -> None:
         """Kills a process with SIGKILL, or a container as a loss of power does; returns at once.
 
-        The engine is told to stop, as at a shutdown of the host, and is back when this returns.
+        The engine is told to stop, as at a shutdown of the host, and is back when this returns. It is written into the
+        lab's history: what the controller had begun to fetch then, it fetches again.
         """
+        who = boundary.process if victim == ITSELF else victim
+        hit = f"{who}, and with it the controller" if victim == ENGINE else who
+        with self.lab.recorder("crash").operation("kill", {"target": hit}):
+            self._kill(victim, boundary)
+
+    def _kill(self, victim: str, boundary: Boundary) -> None:
         if victim == ENGINE:
             assert self.engine is not None
             self.engine.stop()
