@@ -89,7 +89,7 @@ class BinaryCache:
         fetch = self._fetches.get(key)
         if fetch is None:
             logger.info("%s agent binaries not found locally, fetching", version)
-            fetch = asyncio.get_running_loop().create_task(self._fetch(model_uuid, version))
+            fetch = asyncio.get_running_loop().create_task(self._fetch_missing(model_uuid, version))
             self._fetches[key] = fetch
             fetch.add_done_callback(lambda _: self._fetches.pop(key, None))
         # One client that goes away must not end the fetch for the others.
@@ -137,6 +137,11 @@ class BinaryCache:
             fetch.cancel()
         await asyncio.gather(*fetches, return_exceptions=True)
         await self._internet.close()
+
+    async def _fetch_missing(self, model_uuid: str, version: Binary) -> None:
+        # Whoever asked for this may have looked before an earlier fetch ended, and heard of it only after.
+        if await self.find(model_uuid, version) is None:
+            await self._fetch(model_uuid, version)
 
     async def _fetch(self, model_uuid: str, version: Binary) -> None:
         offer = await self.offer(model_uuid, version)

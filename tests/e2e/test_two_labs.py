@@ -14,7 +14,8 @@ import yaml
 from docker import DockerClient
 
 from jujulab.images import image_tag
-from jujulab.lab import names
+from jujulab.lab import controllers, names
+from jujulab.lab.engine import Engine
 from tests.e2e import support
 from tests.e2e.support import Lab
 
@@ -108,6 +109,11 @@ def test_a_lab_that_comes_back_on_other_addresses_is_found(both: tuple[Lab, Lab]
 
     before = addresses()
     left.juju("stop", "left")
+    with Engine() as engine:
+        # Nobody who comes now gets the port that it needs again.
+        kept = controllers.api_port(left.container("controller"))
+        assert kept not in controllers.free_ports(engine)
+        assert list(controllers.free_ports(engine, kept)) == [kept]
     # Whoever is there first gets the addresses that the lab had.
     squatters = [
         left.docker.containers.run(

@@ -40,9 +40,14 @@ def endpoint(controller: Container) -> str:
     return f"127.0.0.1:{api_port(controller)}"
 
 
-def free_ports(only: int = 0) -> Iterator[int]:
-    """Ports of the host's loopback that are free just now: the one that is named, or any from Juju's own on."""
-    for port in [only] if only else range(API_PORT, API_PORT + _PORTS):
+def free_ports(engine: Engine, only: int = 0) -> Iterator[int]:
+    """Ports of the host's loopback that are free: the one that is named, or any from Juju's own on.
+
+    A controller that is off keeps its port, which Docker cannot change when it is started again; only who names it
+    gets it all the same.
+    """
+    kept = {api_port(found) for found in engine.containers(role=names.CONTROLLER)}
+    for port in [only] if only else sorted(set(range(API_PORT, API_PORT + _PORTS)) - kept):
         with closing(socket.socket()) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
@@ -63,7 +68,7 @@ def start_on_free_port(engine: Engine, spec: Callable[[int], ContainerSpec], onl
     Raises:
         UsageError: None is free.
     """
-    for port in free_ports(only):
+    for port in free_ports(engine, only):
         # Between our look and the engine's, another lab may have taken it.
         with suppress(PortInUseError):
             engine.ensure_started(spec(port))

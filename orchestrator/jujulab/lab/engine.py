@@ -78,8 +78,12 @@ def docker_errors(doing: str) -> Iterator[None]:
     except APIError as error:
         said = str(error.explanation or error)
         # The engine has a phrase for ports that it gave away itself, and the kernel's for all others.
-        taken = any(phrase in said for phrase in ("port is already allocated", "address already in use"))
-        raise (PortInUseError if taken else JujulabError)(f"cannot {doing}: {said}") from error
+        if any(phrase in said for phrase in ("port is already allocated", "address already in use")):
+            raise PortInUseError(
+                f"cannot {doing}: {said}",
+                next_step="free the port (`ss -ltnp` and `docker ps` say who has it), then run this again",
+            ) from error
+        raise JujulabError(f"cannot {doing}: {said}") from error
     except (DockerException, requests.exceptions.RequestException) as error:
         raise HostError(
             f"cannot {doing}: the Docker engine does not answer",

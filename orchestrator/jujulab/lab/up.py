@@ -71,7 +71,7 @@ class _Up:
         self._check_names()
         # Looked for again when it is taken; asked for now, so that nothing is made when there is none.
         made = bool(controllers.of_lab(self._engine, spec.name))
-        if not made and next(controllers.free_ports(self._port), None) is None:
+        if not made and next(controllers.free_ports(self._engine, self._port), None) is None:
             raise controllers.no_port(self._port)
         # Controllers, streams and orchestrator come on top of the machines.
         host.check_capacity(spec.machine_count + spec.controllers + 2)
