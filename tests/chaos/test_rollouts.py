@@ -14,7 +14,9 @@ import pytest
 from docker import DockerClient
 from docker.models.containers import Container
 
+from jujulab.images import image_tag
 from jujulab.lab import names
+from jujulab.lab.engine import address
 from jujulab_core.waiting import Deadline, wait_for
 from tests.e2e import support
 from tests.e2e.support import Lab, run
@@ -38,7 +40,7 @@ def lab(engine: DockerClient, tmp_path_factory: pytest.TempPathFactory) -> Itera
     path.write_text(FILE)
     with support.lab(engine, tmp_path_factory.mktemp("data"), LAB, LAB, str(path)) as made:
         made.juju("publish", "2.6.5", "2.6.6", "2.6.10")
-        made.juju("publish", "2.6.7", "2.6.8", "--defect", "crash-on-start")
+        made.juju("publish", "2.6.7", "2.6.8", "2.6.9", "--defect", "crash-on-start")
         made.juju("upgrade-controller", "--agent-version", "2.6.10", "--wait")
         yield made
 
@@ -134,11 +136,40 @@ def test_a_whole_upgrade_is_put_back_and_every_agent_says_so(lab: Lab) -> None:
     lab.juju("remove-machine", "2", "--force")
 
 
-def test_a_machine_whose_way_back_is_gone_is_stranded_until_a_person_does_what_is_said(lab: Lab) -> None:
-    machine, tools = lab.machine(0), "/var/lib/juju/tools"
+def test_a_machine_that_comes_back_on_another_address_is_put_back_though_no_agent_tells(lab: Lab) -> None:
+    """The agents of the new version crash, so that nobody says where it is now."""
+    machine, network = lab.machine(0), names.network(LAB)
     words = ("--agent-version", "2.6.8", "--ignore-agent-versions", "--canary", "1", "--wait")
     following = lab.juju.start("upgrade-model", *words)
-    swapped = f"until readlink {tools}/machine-0 | grep -q 2.6.8; do sleep 0.05; done"
+    run(machine, "timeout 60 sh -c 'until readlink /var/lib/juju/tools/machine-0 | grep -q 2.6.8; do sleep 0.05; done'")
+    before = address(machine, network)
+    machine.kill()
+    # Whoever is there first gets the address that it had.
+    squatter = lab.docker.containers.run(
+        image_tag("base"),
+        ["sleep", "infinity"],
+        detach=True,
+        init=True,
+        network=network,
+        labels=names.labels(LAB, names.HELPER),
+    )
+    try:
+        assert address(squatter, network) == before
+        machine.start()
+        assert address(machine, network) != before
+        told, _ = following.communicate(timeout=300)
+    finally:
+        squatter.remove(force=True)
+    assert following.returncode == 4, told
+    assert phases(lab.juju.json("show-upgrade")) == {"0": "rolled-back", "1": "skipped"}
+    assert lab.versions() == dict.fromkeys(AGENTS, "2.6.6")
+
+
+def test_a_machine_whose_way_back_is_gone_is_stranded_until_a_person_does_what_is_said(lab: Lab) -> None:
+    machine, tools = lab.machine(0), "/var/lib/juju/tools"
+    words = ("--agent-version", "2.6.9", "--ignore-agent-versions", "--canary", "1", "--wait")
+    following = lab.juju.start("upgrade-model", *words)
+    swapped = f"until readlink {tools}/machine-0 | grep -q 2.6.9; do sleep 0.05; done"
     run(machine, f"timeout 60 sh -c '{swapped}' && mv {tools}/2.6.6-bionic-amd64 /root/aside")
     # It would fetch what it has lost; there is no room for it.
     lab.juju("fault", "disk-full", "machine-0", "--option", "free=100MiB")
