@@ -41,10 +41,12 @@ compat: $(READY) ## Drive labs with real Juju clients, unmodified, and print wha
 	@images/host/with-engine bash -c '$(BIN)/python -m jujulab.images && $(BIN)/pytest tests/compat'
 
 # SEED: whom else to kill at each boundary. ONLY: a word of the lines that are wanted. ALL: everybody everywhere.
+# LABS: how many share the work.
 .PHONY: crash-map
-crash-map: $(READY) ## Kill everybody at every step of an upgrade, and map who recovers (SEED=n ONLY=word ALL=1)
+crash-map: $(READY) ## Kill everybody at every step of an upgrade, and map who recovers (SEED=n ONLY=word ALL=1 LABS=n)
 	@images/host/with-engine bash -c '$(BIN)/python -m jujulab.images && \
-	    $(BIN)/python -m tests.chaos.crash_map --seed "$(or $(SEED),0)" --only "$(ONLY)" $(if $(ALL),--all)'
+	    $(BIN)/python -m tests.chaos.crash_map --seed "$(or $(SEED),0)" --only "$(ONLY)" \
+	    --labs $(or $(LABS),1) $(if $(ALL),--all)'
 
 .PHONY: demo
 demo: $(READY) ## Walk through Juju's manual page on upgrading models, on a lab of its own

@@ -2,7 +2,7 @@
 
 Records the boundaries that an upgrade of each kind passes, then carries the upgrade out again for each of them with
 somebody killed there, and prints for each whether all recovered with no hand on it, and how long it took. Nothing but
-the kill is done to the lab, and all kills are done to the same lab.
+the kill is done to the lab, and all kills are done to the same lab, or to as few as are asked for.
 """
 
 from __future__ import annotations
@@ -13,10 +13,13 @@ import random
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack, closing
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from queue import Empty, SimpleQueue
+from threading import Event
 
 import docker
 from docker.errors import APIError
@@ -141,13 +144,27 @@ def _strike(upgrade: Upgrade, crash: Crash, before: Mapping[str, str]) -> Outcom
     return Outcome(crash, time.monotonic() - killed, "")
 
 
-def draw(made: CrashLab, crashes: Sequence[Crash], tell: Callable[[str], None]) -> list[Outcome]:
-    """Carries out all crashes, one after the other, and tells of each."""
-    outcomes = []
+def draw(labs: Sequence[CrashLab], crashes: Sequence[Crash], tell: Callable[[str], None]) -> list[Outcome]:
+    """Carries out all crashes, in each lab one after the other, and tells of each."""
+    waiting: SimpleQueue[Crash] = SimpleQueue()
     for entry in crashes:
-        outcomes.append(crash(made, entry))
-        tell(outcomes[-1].line())
-    return outcomes
+        waiting.put(entry)
+    ending = Event()
+
+    def work(made: CrashLab) -> list[Outcome]:
+        outcomes = []
+        with suppress(Empty):
+            while not ending.is_set():
+                outcomes.append(crash(made, waiting.get_nowait()))
+                tell(outcomes[-1].line())
+        return outcomes
+
+    with ThreadPoolExecutor(len(labs), "lab") as pool:
+        try:
+            return [outcome for outcomes in pool.map(work, labs) for outcome in outcomes]
+        finally:
+            # Whoever interrupts the map does not wait for all of it.
+            ending.set()
 
 
 def summary(outcomes: Sequence[Outcome], seed: int) -> str:
@@ -162,12 +179,26 @@ def summary(outcomes: Sequence[Outcome], seed: int) -> str:
     )
 
 
+@contextmanager
+def _own_lab(directory: Path, number: int) -> Iterator[CrashLab]:
+    """A lab to kill in; where that is possible on an engine of its own, which is then killed as well."""
+    with ExitStack() as stack:
+        client, engine = stack.enter_context(closing(docker.from_env(timeout=120))), None
+        if os.geteuid() == 0:
+            place = directory / f"engine-{number}"
+            place.mkdir()
+            engine = stack.enter_context(own_engine(place, client))
+            client = stack.enter_context(closing(engine.client()))
+        yield stack.enter_context(crash_lab(client, directory / f"data-{number}", f"crashmap{number}", engine))
+
+
 def main() -> int:
     """Draws the map; the exit code is 1 if somebody did not recover."""
     parser = argparse.ArgumentParser(prog="python -m tests.chaos.crash_map", description=__doc__)
     parser.add_argument("--seed", type=int, default=0, help="decides whom else to kill at each boundary")
     parser.add_argument("--only", default="", help="only boundaries and victims that have this in their line")
     parser.add_argument("--all", action="store_true", help="kill everybody at every boundary")
+    parser.add_argument("--labs", type=int, default=1, help="how many labs share the work")
     parser.add_argument("--output", type=Path, default=Path("build/crash-map.txt"), help="also write the map here")
     options = parser.parse_args()
     options.output.parent.mkdir(parents=True, exist_ok=True)
@@ -181,24 +212,22 @@ def main() -> int:
                 where.write(f"{line}\n")
                 where.flush()
 
-        client, engine = stack.enter_context(closing(docker.from_env(timeout=120))), None
-        if os.geteuid() == 0:
-            (directory / "engine").mkdir()
-            engine = stack.enter_context(own_engine(directory / "engine", client))
-            client = stack.enter_context(closing(engine.client()))
-        else:
+        if os.geteuid() != 0:
             tell("the Docker engine itself is not restarted: only root can start one that may be")
-        made = stack.enter_context(crash_lab(client, directory / "data", "crashmap", engine))
-        recorded = record(made)
+        with ThreadPoolExecutor(options.labs) as pool:
+            making = [_own_lab(directory, number) for number in range(options.labs)]
+            labs = list(pool.map(stack.enter_context, making))
+        recorded = record(labs[0])
         boundaries = [boundary for passed in recorded.values() for boundary in passed]
         kinds = ", ".join(f"{kind} {len(passed)}" for kind, passed in recorded.items())
         tell(f"{len(boundaries)} boundaries, recorded in one upgrade of each kind: {kinds}")
-        planned = plan(boundaries, made.victims, options.seed, options.all)
+        planned = plan(boundaries, labs[0].victims, options.seed, options.all)
         chosen = [entry for entry in planned if options.only in Outcome(entry, 0.0, "").line()]
         if not chosen:
             parser.error(f'no line of the map has "{options.only}" in it')
-        outcomes = draw(made, chosen, tell)
-        tell(f"{summary(outcomes, options.seed)}; {time.monotonic() - began:.0f}s with the lab's making")
+        outcomes = draw(labs, chosen, tell)
+        shared = f" of {len(labs)} labs" if len(labs) > 1 else ""
+        tell(f"{summary(outcomes, options.seed)}; {time.monotonic() - began:.0f}s with the making{shared}")
     return int(any(outcome.why for outcome in outcomes))
 
 
