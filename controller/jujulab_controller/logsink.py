@@ -46,9 +46,10 @@ class LogSink:
     """Appends lines, and lets readers follow. Methods belong to the event loop's thread."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = path.open("a", encoding="utf-8")
+        # On a lab's controllers it is a link to what they share: the next one to lead goes on where this one ended.
+        self._path = path.resolve()
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = self._path.open("a", encoding="utf-8")
         self._readers: set[asyncio.Queue[Line]] = set()
 
     def add(self, lines: list[Line]) -> None:

@@ -16,6 +16,7 @@ from docker import DockerClient
 from docker.models.containers import Container
 
 from jujulab.lab import secrets
+from jujulab.lab.controllers import is_on_internet
 from jujulab.lab.ready import admin_client
 from jujulab.store import Store
 from jujulab_core.waiting import Deadline, wait_for
@@ -88,6 +89,10 @@ def versions(lab: Lab) -> dict[str, str]:
     return {number: entry["juju-status"].get("version", "") for number, entry in status(lab).items()}
 
 
+def debug_log(lab: Lab) -> list[str]:
+    return lab.juju("debug-log", "-m", f"{lab.controller}:controller", "--replay", "--no-tail").stdout.splitlines()
+
+
 def started(lab: Lab, version: str) -> Any:
     return lab.juju.start("upgrade-controller", "--agent-version", version, "--wait")
 
@@ -104,12 +109,16 @@ def test_whoever_leads_is_followed_when_it_is_off(lab: Lab) -> None:
     assert {machine["ha-status"] for machine in entry["controller-machines"].values()} == {"ha-enabled"}
     first = leader(lab)
     assert status(lab)[first]["controller-member-status"] == "has-vote"
+    logged = debug_log(lab)
+    assert logged
     lab.juju("fault", "machine-stop", f"controller:machine-{first}", "--option", "how=power-cut")
     until(lambda: bool(status(lab)), "another controller to answer")
     assert leader(lab) != first
     lab.juju("add-model", "made", "-c", "three", "--no-switch")
     lab.juju("heal", "--all")
     assert "made" in {model["short-name"] for model in lab.juju.json("models")["models"]}
+    # What was said before is not lost with who wrote it down.
+    assert debug_log(lab)[: len(logged)] == logged
     lab.juju("destroy-model", "three:made", "-y")
     at_rest(lab)
 
@@ -247,8 +256,13 @@ def test_a_command_that_was_cut_short_is_finished_by_the_next(lab: Lab) -> None:
     known = sorted(versions(lab), key=int)
     assert len(known) == 3
     assert len(controllers(lab)) == 1
+    # Who comes while the others are off the internet is off it too.
+    lab.juju("fault", "internet-down")
     assert lab.juju("enable-ha").stdout == f"maintaining machines: {', '.join(known)}\n"
     assert sorted(controllers(lab), key=int) == known
+    assert not any(map(is_on_internet, controllers(lab).values()))
+    lab.juju("heal", "--all")
+    assert all(map(is_on_internet, controllers(lab).values()))
     assert len(lab.juju.json("show-controller", "three")["three"]["details"]["api-endpoints"]) == 3
     at_rest(lab)
     assert keeps in known

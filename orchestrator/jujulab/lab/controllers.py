@@ -40,6 +40,11 @@ def endpoint(controller: Container) -> str:
     return f"127.0.0.1:{api_port(controller)}"
 
 
+def is_on_internet(controller: Container) -> bool:
+    """Whether it is on the network that plays the internet."""
+    return names.internet(controller.labels[names.LABEL_LAB]) in controller.attrs["NetworkSettings"]["Networks"]
+
+
 def free_ports(engine: Engine, only: int = 0) -> Iterator[int]:
     """Ports of the host's loopback that are free: the one that is named, or any from Juju's own on.
 
@@ -93,6 +98,8 @@ def container_spec(
     port: int,
     files: tuple[File, ...],
     run: Mapping[str, Any],
+    *,
+    internet: bool = True,
 ) -> ContainerSpec:
     """A controller's container.
 
@@ -104,6 +111,7 @@ def container_spec(
         port: Its port on the host's loopback.
         files: What it is seeded with.
         run: What the host needs for systemd.
+        internet: Whether it is on the network that plays the internet.
     """
     instance = names.instance_id(model_uuid, machine_id)
     labels = {names.LABEL_CONTROLLER: controller, names.LABEL_MODEL: model_uuid, names.LABEL_MACHINE: machine_id}
@@ -113,7 +121,7 @@ def container_spec(
         image=image_tag("controller"),
         hostname=instance,
         labels=names.labels(lab, names.CONTROLLER, **labels),
-        networks={names.network(lab): ("controller", instance), names.internet(lab): ()},
+        networks={names.network(lab): ("controller", instance)} | ({names.internet(lab): ()} if internet else {}),
         files=files,
         ports={API_PORT: port},
         volumes={names.state(lab): STATE_DIR},

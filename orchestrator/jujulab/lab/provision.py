@@ -130,10 +130,12 @@ class _Provisioner:
             spec = machines.machine_spec(self._lab, model, machine_id, files, self._run_kwargs)
             self._engine.ensure_started(spec)
             return
+        # A fault may keep those that are there off it.
+        internet = any(map(controllers.is_on_internet, controllers.of_lab(self._engine, self._lab)))
         controllers.start_on_free_port(
             self._engine,
             lambda port: controllers.container_spec(
-                self._lab, self._controller, model, machine_id, port, files, self._run_kwargs
+                self._lab, self._controller, model, machine_id, port, files, self._run_kwargs, internet=internet
             ),
         )
 
